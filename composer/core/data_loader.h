@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "composer/core/state_dict.h"
+#include "composer/core/tensor_dict.h"
+
+namespace composer {
+
+/// Gives the batches of an epoch in order. What comes at a position is a function of the loader's
+/// settings, the epoch and the batch alone, so that a position is two integers.
+class DataLoader : public Stateful {
+ public:
+  /// Samples of a full batch over all ranks.
+  virtual int64_t batch_size() const = 0;
+  /// Unknown for a stream.
+  virtual std::optional<int64_t> batches_per_epoch() const = 0;
+
+  /// The next `next` gives batch number `batch` of `epoch`.
+  virtual void seek(int64_t epoch, int64_t batch) = 0;
+  /// Nothing at the end of the epoch. Throws when a sample cannot be read.
+  virtual std::optional<Batch> next() = 0;
+};
+
+}  // namespace composer

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "composer/base/time.h"
+#include "composer/core/algorithm.h"
+#include "composer/core/callback.h"
+#include "composer/core/data_loader.h"
+#include "composer/core/loss.h"
+#include "composer/core/metric.h"
+#include "composer/core/optimizer.h"
+#include "composer/core/scheduler.h"
+#include "composer/core/tensor_dict.h"
+
+namespace composer {
+
+class ComposerModel;
+
+/// Everything that algorithms and callbacks may see and change while training. Lent to them for the
+/// call, never kept.
+struct State {
+  std::shared_ptr<ComposerModel> model;
+  /// Empty until the model's surgery at `init` is done.
+  std::vector<std::unique_ptr<Optimizer>> optimizers;
+  std::vector<std::unique_ptr<Scheduler>> schedulers;
+  std::vector<std::unique_ptr<Algorithm>> algorithms;
+  std::vector<std::unique_ptr<Callback>> callbacks;
+
+  /// The loader in use, and what it is called in logs: "train", or an evaluator's label.
+  DataLoader* dataloader = nullptr;
+  std::string dataloader_label;
+  /// Batches of an epoch of `dataloader`, a subset's limit counted in; unknown for a stream.
+  std::optional<int64_t> dataloader_length;
+
+  /// What is being trained on or evaluated: the microbatch from before_forward to after_backward,
+  /// the whole batch otherwise.
+  Batch batch;
+  Outputs outputs;
+  /// Of the microbatch, unweighted, from after_loss to after_backward; of the whole batch, without
+  /// its graph, from after_train_batch on.
+  Loss loss;
+
+  Timestamp timestamp;
+  /// Within the present call of eval or predict.
+  Timestamp eval_timestamp;
+  Timestamp predict_timestamp;
+  /// Unset until `fit` knows it.
+  std::optional<Time> max_duration;
+
+  /// Computed in steps that log.
+  MetricCollection train_metrics;
+  /// The last values of each evaluator, under its label.
+  std::map<std::string, MetricValues> eval_metrics;
+
+  at::Device device = at::kCPU;
+  uint64_t seed = 0;
+  int64_t rank = 0;
+  int64_t world_size = 1;
+  /// Samples of a microbatch; 0 for the whole batch.
+  int64_t device_train_microbatch_size = 0;
+  /// Which microbatch of the batch this is, from before_forward to after_backward.
+  int64_t microbatch = 0;
+
+  /// Ends training after the present batch; `reason` is logged. The first reason counts.
+  void stop_training(absl::string_view reason);
+  bool stop_requested() const { return stop_reason.has_value(); }
+  std::optional<std::string> stop_reason;
+
+  /// The clock that schedules, and algorithms with a part of the run as their setting, go by.
+  /// REQUIRES: max_duration is set.
+  ScheduleClock clock() const;
+  /// How far training is, 0 to 1; moves with every batch.
+  double elapsed_duration() const { return clock().elapsed_fraction(); }
+
+  /// Random numbers for the algorithm or callback called `name`: a CPU generator seeded by seed,
+  /// name, batch, microbatch and rank. So adding an algorithm moves no other's draws, a resumed run
+  /// draws as the unbroken one, and a loss that is computed twice is the same loss. Calls within
+  /// one microbatch continue one stream.
+  at::Generator generator(absl::string_view name);
+
+  struct Stream {
+    at::Generator generator;
+    int64_t batch = -1;
+    int64_t microbatch = -1;
+    int64_t evaluation = -1;
+  };
+  std::map<std::string, Stream, std::less<>> streams;
+  /// Counts evaluations of the loss, so that a repeated one draws again from the start.
+  int64_t evaluation = 0;
+};
+
+}  // namespace composer
