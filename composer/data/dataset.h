@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/types/span.h"
+#include "composer/core/tensor_dict.h"
+
+namespace composer {
+
+/// Samples by index. Constant once made: the methods may be called from several threads at once,
+/// and a sample is a function of its index alone. What cannot be read throws, with the file and the
+/// position in the message.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  virtual int64_t size() const = 0;
+
+  /// Tensors by name, without a batch dimension; 0 <= index < size().
+  virtual TensorDict get(int64_t index) const = 0;
+
+  /// The samples as one batch, in the order of `indices`, which may repeat. By default `get` for
+  /// each, then `collate`; an error names the sample.
+  virtual Batch get_batch(absl::Span<const int64_t> indices) const;
+
+  /// In messages: "fashion_mnist (train)".
+  virtual std::string name() const = 0;
+};
+
+/// A dataset whose natural step is a batch: data in memory costs one gather.
+class BatchedDataset : public Dataset {
+ public:
+  Batch get_batch(absl::Span<const int64_t> indices) const override = 0;
+
+  /// A batch of one, without its first dimension.
+  TensorDict get(int64_t index) const final;
+};
+
+}  // namespace composer

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "composer/base/registry.h"
+#include "composer/data/dataset.h"
+#include "google/protobuf/message.h"
+
+namespace composer {
+
+/// What a config can name as a dataset: `COMPOSER_REGISTER(Dataset, FashionMnist)`.
+template <>
+struct RegistryTraits<Dataset> {
+  static absl::string_view kind() { return "dataset"; }
+  using Factory =
+      std::function<absl::StatusOr<std::shared_ptr<Dataset>>(const google::protobuf::Message&)>;
+};
+
+}  // namespace composer
