@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace composer {
+
+/// A file that appears under its name whole or not at all, even when the machine loses power: what
+/// is written goes to a temporary file beside it, which `commit` syncs and renames. Without a
+/// commit nothing is left behind.
+class AtomicFile {
+ public:
+  /// Errors name the path and the system's reason.
+  static absl::StatusOr<AtomicFile> create(const std::string& path);
+
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  absl::Status write(const void* data, size_t size);
+  /// REQUIRES: called once, last.
+  absl::Status commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary, int descriptor);
+
+  std::string path_;
+  std::string temporary_;
+  int descriptor_;
+};
+
+}  // namespace composer

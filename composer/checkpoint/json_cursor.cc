@@ -1,0 +1,167 @@
+#include "composer/checkpoint/json_cursor.h"
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "composer/base/json_text.h"
+
+namespace composer {
+namespace {
+
+void append_utf8(uint32_t code, std::string& out) {
+  const auto put = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xc0 | code >> 6);
+    put(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    put(0xe0 | code >> 12);
+    put(0x80 | (code >> 6 & 0x3f));
+    put(0x80 | (code & 0x3f));
+  } else {
+    put(0xf0 | code >> 18);
+    put(0x80 | (code >> 12 & 0x3f));
+    put(0x80 | (code >> 6 & 0x3f));
+    put(0x80 | (code & 0x3f));
+  }
+}
+
+}  // namespace
+
+void JsonCursor::fail(absl::string_view message) {
+  if (!status_.ok()) return;
+  status_ = absl::DataLossError(absl::StrCat("at byte ", position_, " of the header: ", message));
+  position_ = text_.size();
+}
+
+void JsonCursor::skip_space() {
+  while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\n' ||
+                                      text_[position_] == '\t' || text_[position_] == '\r')) {
+    ++position_;
+  }
+}
+
+bool JsonCursor::accept(char character) {
+  skip_space();
+  if (position_ >= text_.size() || text_[position_] != character) return false;
+  ++position_;
+  return true;
+}
+
+void JsonCursor::expect(char character) {
+  if (!accept(character))
+    fail(absl::StrCat("expected ", json_quote(absl::string_view(&character, 1))));
+}
+
+void JsonCursor::end() {
+  skip_space();
+  if (position_ < text_.size()) fail("there is more after the object's end");
+}
+
+int64_t JsonCursor::integer() {
+  skip_space();
+  const size_t start = position_;
+  int64_t value = 0;
+  while (position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9') {
+    const int digit = text_[position_] - '0';
+    if (value > (std::numeric_limits<int64_t>::max() - digit) / 10) {
+      fail("the number is too large");
+      return 0;
+    }
+    value = value * 10 + digit;
+    ++position_;
+  }
+  const size_t digits = position_ - start;
+  if (digits == 0 || (digits > 1 && text_[start] == '0')) {
+    fail("expected a whole number that is not negative");
+    return 0;
+  }
+  return value;
+}
+
+uint32_t JsonCursor::hex() {
+  uint32_t value = 0;
+  for (int i = 0; i < 4; ++i, ++position_) {
+    const char c = position_ < text_.size() ? text_[position_] : '\0';
+    const bool digit = c >= '0' && c <= '9';
+    const char letter = static_cast<char>(c | 0x20);
+    if (!digit && !(letter >= 'a' && letter <= 'f')) {
+      fail("expected four hexadecimal digits after \\u");
+      return 0;
+    }
+    value = value << 4 | static_cast<uint32_t>(digit ? c - '0' : letter - 'a' + 10);
+  }
+  return value;
+}
+
+void JsonCursor::append_escape(std::string& out) {
+  constexpr absl::string_view kEscapes = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
+  const char escape = position_ < text_.size() ? text_[position_++] : '\0';
+  const size_t index = kEscapes.find(escape);
+  if (index != absl::string_view::npos) {
+    out.push_back(kMeanings[index]);
+    return;
+  }
+  if (escape != 'u') return fail("unknown escape in a string");
+  uint32_t code = hex();
+  if (code >= 0xd800 && code < 0xdc00 && text_.substr(position_, 2) == "\\u") {
+    position_ += 2;
+    const uint32_t low = hex();
+    if (low < 0xdc00 || low >= 0xe000) return fail("half a surrogate pair in a string");
+    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+  } else if (code >= 0xd800 && code < 0xe000) {
+    return fail("half a surrogate pair in a string");
+  }
+  append_utf8(code, out);
+}
+
+std::string JsonCursor::string() {
+  std::string out;
+  expect('"');
+  while (ok()) {
+    if (position_ >= text_.size()) {
+      fail("a string does not end");
+      break;
+    }
+    const char c = text_[position_++];
+    if (c == '"') break;
+    if (c == '\\') {
+      append_escape(out);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      fail("a control character in a string");
+    } else {
+      out.push_back(c);
+    }
+  }
+  if (ok() && !is_utf8(out)) fail("a string is not UTF-8");
+  return ok() ? out : std::string();
+}
+
+bool is_utf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t k) {
+      return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u;
+    };
+    const uint32_t first = byte(0);
+    const size_t length = first < 0x80   ? 1
+                          : first < 0xc2 ? 0
+                          : first < 0xe0 ? 2
+                          : first < 0xf0 ? 3
+                          : first < 0xf5 ? 4
+                                         : 0;
+    if (length == 0) return false;
+    for (size_t k = 1; k < length; ++k) {
+      if ((byte(k) & 0xc0) != 0x80) return false;
+    }
+    // Overlong forms, surrogates, and what is above U+10FFFF.
+    if (first == 0xe0 && byte(1) < 0xa0) return false;
+    if (first == 0xed && byte(1) >= 0xa0) return false;
+    if (first == 0xf0 && byte(1) < 0x90) return false;
+    if (first == 0xf4 && byte(1) >= 0x90) return false;
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace composer

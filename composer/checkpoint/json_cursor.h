@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace composer {
+
+/// Reads strict JSON (RFC 8259) of a known structure from left to right, one token at a time. The
+/// first error stays in `status()`, and everything after it reads as empty.
+class JsonCursor {
+ public:
+  explicit JsonCursor(absl::string_view text) : text_(text) {}
+
+  /// Skips white space, then takes `character` or fails.
+  void expect(char character);
+  /// Skips white space, then takes `character` if it comes next.
+  bool accept(char character);
+  /// A string, its escapes resolved. Fails on control characters and on what is not UTF-8.
+  std::string string();
+  /// A number without sign, fraction and exponent, below 2^63.
+  int64_t integer();
+  /// Fails unless only white space is left.
+  void end();
+
+  /// Notes `message` at the present position.
+  void fail(absl::string_view message);
+  bool ok() const { return status_.ok(); }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  void skip_space();
+  /// The code unit of the four digits of a \u escape.
+  uint32_t hex();
+  void append_escape(std::string& out);
+
+  const absl::string_view text_;
+  size_t position_ = 0;
+  absl::Status status_;
+};
+
+/// Whether `text` is well-formed UTF-8.
+bool is_utf8(absl::string_view text);
+
+}  // namespace composer

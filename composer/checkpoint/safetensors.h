@@ -1,0 +1,36 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace composer {
+
+/// Tensors under their names, in an order.
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
+
+struct SafetensorsFile {
+  /// In the file's order, on the CPU, row-major, in memory of their own.
+  NamedTensors tensors;
+  SafetensorsMetadata metadata;
+};
+
+/// Reads a whole safetensors file. NotFound or PermissionDenied when it cannot be opened, DataLoss
+/// when it is damaged or no safetensors file; the message names the file and what is wrong with it.
+/// Nothing that the file says is believed before it is checked: a damaged header neither allocates
+/// much nor reads past the end.
+absl::StatusOr<SafetensorsFile> read_safetensors(const std::string& path);
+
+/// Writes tensors of any memory format and device; the file appears whole or not at all. The bytes
+/// are those of Python's `safetensors`, which orders tensors by dtype and name. InvalidArgument
+/// when a name comes twice or is not UTF-8, or a tensor's dtype is not in the format.
+absl::Status write_safetensors(const std::string& path, const NamedTensors& tensors,
+                               const SafetensorsMetadata& metadata = {});
+
+}  // namespace composer

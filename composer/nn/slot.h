@@ -1,0 +1,95 @@
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace composer {
+
+class SlotBase;
+
+/// Mixed into a module whose children sit in slots.
+class SlotOwner {
+ public:
+  SlotOwner() = default;
+  // Slots point at their owner's children.
+  SlotOwner(const SlotOwner&) = delete;
+  SlotOwner& operator=(const SlotOwner&) = delete;
+
+  const std::vector<SlotBase*>& slots() const { return slots_; }
+
+ protected:
+  ~SlotOwner() = default;
+
+ private:
+  friend class SlotBase;
+  std::vector<SlotBase*> slots_;
+};
+
+/// A place for a child module that can be replaced. torch::nn's own `replace_module` changes the
+/// registered child, but not what the parent's forward calls; a slot changes both.
+class SlotBase {
+ public:
+  SlotBase(const SlotBase&) = delete;
+  SlotBase& operator=(const SlotBase&) = delete;
+  virtual ~SlotBase() = default;
+
+  /// The child's name in its parent.
+  const std::string& name() const { return name_; }
+  const std::shared_ptr<torch::nn::Module>& module() const { return module_; }
+
+  /// Puts `module` in the child's place. False, and nothing changes, when it has not the interface
+  /// that the parent calls.
+  bool replace(std::shared_ptr<torch::nn::Module> module) {
+    if (!bind(module.get())) return false;
+    module_ = std::move(module);
+    parent_.replace_module(name_, module_);
+    return true;
+  }
+
+ protected:
+  SlotBase(torch::nn::Module& parent, SlotOwner& owner, std::string name,
+           std::shared_ptr<torch::nn::Module> module)
+      : parent_(parent), name_(std::move(name)), module_(std::move(module)) {
+    parent_.register_module(name_, module_);
+    owner.slots_.push_back(this);
+  }
+
+ private:
+  virtual bool bind(torch::nn::Module* module) = 0;
+
+  torch::nn::Module& parent_;
+  const std::string name_;
+  std::shared_ptr<torch::nn::Module> module_;
+};
+
+/// A slot whose child the parent calls by `Interface`:
+///
+///   class Mlp : public torch::nn::Module, public SlotOwner {
+///     Slot<Layer> fc1_{*this, "fc1", make_layer<torch::nn::LinearImpl>(4, 3)};
+///     ... fc1_->forward(input) ...
+///
+/// The child is registered under its name, so parameters are called as in PyTorch.
+template <typename Interface>
+class Slot final : public SlotBase {
+ public:
+  template <typename Parent, typename Module>
+  Slot(Parent& parent, std::string name, std::shared_ptr<Module> module)
+      : SlotBase(parent, parent, std::move(name), module), interface_(module.get()) {}
+
+  Interface* operator->() const { return interface_; }
+
+ private:
+  bool bind(torch::nn::Module* module) override {
+    auto* const interface = dynamic_cast<Interface*>(module);
+    if (interface != nullptr) interface_ = interface;
+    return interface != nullptr;
+  }
+
+  Interface* interface_;
+};
+
+}  // namespace composer
