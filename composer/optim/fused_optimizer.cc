@@ -1,0 +1,267 @@
+#include "composer/optim/fused_optimizer.h"
+
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "composer/base/status.h"
+#include "composer/optim/parameter_groups.h"
+
+namespace composer {
+namespace {
+
+// Strides of dimensions of size 1 say nothing about the memory order.
+bool same_strides(const at::Tensor& a, const at::Tensor& b) {
+  if (a.strides() == b.strides()) return true;
+  for (int64_t i = 0; i < a.dim(); ++i) {
+    if (a.size(i) > 1 && a.stride(i) != b.stride(i)) return false;
+  }
+  return true;
+}
+
+bool interchangeable(const at::Tensor& a, const at::Tensor& b) {
+  return a.layout() == b.layout() && a.dtype() == b.dtype() && a.device() == b.device() &&
+         a.sizes() == b.sizes() && same_strides(a, b);
+}
+
+// `tensor` in the layout, dtype and device of `parameter`.
+at::Tensor laid_out_as(const at::Tensor& parameter, const at::Tensor& tensor) {
+  return at::empty_like(parameter).copy_(tensor);
+}
+
+at::Tensor fitting_gradient(const NamedParameter& parameter, const at::Tensor& gradient) {
+  TORCH_CHECK_NOT_IMPLEMENTED(gradient.layout() == at::kStrided, "the gradient of \"",
+                              parameter.name, "\" is ", gradient.layout(),
+                              "; the fused optimizers need dense gradients");
+  TORCH_CHECK_VALUE(gradient.sizes() == parameter.tensor.sizes(), "the gradient of \"",
+                    parameter.name, "\" has shape ", gradient.sizes(), ", the parameter ",
+                    parameter.tensor.sizes());
+  return laid_out_as(parameter.tensor, gradient);
+}
+
+void check_dense(const NamedParameter& parameter) {
+  TORCH_CHECK_VALUE(parameter.tensor.layout() == at::kStrided &&
+                        parameter.tensor.is_non_overlapping_and_dense() &&
+                        parameter.tensor.is_floating_point(),
+                    "parameter \"", parameter.name, "\" (", parameter.tensor.dtype(), ", shape ",
+                    parameter.tensor.sizes(), ", strides ", parameter.tensor.strides(),
+                    ") cannot be optimized: it must be of floating point and fill its memory "
+                    "without gaps or overlap; store a clone() of the view instead");
+}
+
+std::string shape(const at::Tensor& tensor) {
+  std::ostringstream out;
+  out << tensor.sizes();
+  return out.str();
+}
+
+}  // namespace
+
+FusedOptimizer::FusedOptimizer(std::vector<ParameterGroup> groups,
+                               std::vector<std::string> state_kinds, Steps steps)
+    : groups_(std::move(groups)), state_kinds_(std::move(state_kinds)), steps_(steps) {
+  std::unordered_set<const void*> tensors;
+  std::unordered_set<std::string> names;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    TORCH_CHECK_VALUE(groups_[i].lr >= 0 && groups_[i].weight_decay >= 0, "group ", i,
+                      " has learning rate ", groups_[i].lr, " and weight decay ",
+                      groups_[i].weight_decay, "; neither may be negative");
+    groups_[i].initial_lr = groups_[i].lr;
+    for (const NamedParameter& parameter : groups_[i].parameters) {
+      TORCH_CHECK_VALUE(parameter.tensor.defined(), "parameter \"", parameter.name,
+                        "\" is undefined");
+      TORCH_CHECK_VALUE(tensors.insert(parameter.tensor.unsafeGetTensorImpl()).second,
+                        "parameter \"", parameter.name, "\" is given to the optimizer twice");
+      TORCH_CHECK_VALUE(names.insert(parameter.name).second, "two parameters are called \"",
+                        parameter.name, "\"");
+      check_dense(parameter);
+      members_.push_back({i, parameter, {}, 0});
+    }
+  }
+}
+
+void FusedOptimizer::update() {
+  const c10::NoGradGuard no_grad;
+  if (stale_ || !gather()) {
+    regroup();
+    gather();
+  }
+  for (Bucket& bucket : buckets_) {
+    if (!bucket.active) continue;
+    advance_steps(bucket);
+    apply(bucket, groups_[bucket.group]);
+    count_update(bucket);
+    // Not kept until the next step: its forward and backward need the memory.
+    bucket.gradients.clear();
+  }
+}
+
+bool FusedOptimizer::gather() {
+  for (Bucket& bucket : buckets_) {
+    if (!gather(bucket)) return false;
+  }
+  return true;
+}
+
+bool FusedOptimizer::gather(Bucket& bucket) {
+  bucket.gradients.clear();
+  for (size_t i = 0; i < bucket.parameters.size(); ++i) {
+    const at::Tensor& parameter = bucket.parameters[i];
+    const at::Tensor& gradient = parameter.grad();
+    if (gradient.defined() != bucket.active) return false;
+    if (!bucket.active) continue;
+    if (!bucket.state.empty() && !interchangeable(parameter, bucket.state[0][i])) return false;
+    bucket.gradients.push_back(
+        interchangeable(parameter, gradient)
+            ? gradient
+            : fitting_gradient(members_[bucket.members[i]].parameter, gradient));
+  }
+  return true;
+}
+
+void FusedOptimizer::regroup() {
+  stale_ = true;
+  for (const Bucket& bucket : buckets_) {
+    for (const size_t member : bucket.members) members_[member].updates = bucket.updates;
+  }
+  buckets_.clear();
+  using Key = std::tuple<size_t, std::string, at::ScalarType, int64_t, bool>;
+  std::map<Key, size_t> positions;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    Member& member = members_[i];
+    const at::Tensor& parameter = member.parameter.tensor;
+    const bool active = parameter.grad().defined();
+    const Key key(member.group, parameter.device().str(), parameter.scalar_type(), member.updates,
+                  active);
+    const auto [position, added] = positions.try_emplace(key, buckets_.size());
+    if (added) {
+      Bucket& bucket = buckets_.emplace_back();
+      bucket.group = member.group;
+      bucket.updates = member.updates;
+      bucket.active = active;
+      if (active) bucket.state.resize(state_kinds_.size());
+    }
+    Bucket& bucket = buckets_[position->second];
+    bucket.parameters.push_back(parameter);
+    bucket.members.push_back(i);
+    if (!active) continue;
+    fit_state(member);
+    for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
+      bucket.state[kind].push_back(member.state[kind]);
+    }
+  }
+  for (Bucket& bucket : buckets_) {
+    if (steps_ != Steps::kCounted || !bucket.active) continue;
+    const at::Tensor step = at::full({}, static_cast<double>(bucket.updates),
+                                     bucket.parameters[0].options().dtype(at::kFloat));
+    bucket.steps.assign(bucket.parameters.size(), step);
+  }
+  stale_ = false;
+}
+
+void FusedOptimizer::fit_state(Member& member) {
+  const at::Tensor& parameter = member.parameter.tensor;
+  check_dense(member.parameter);
+  if (member.state.empty()) {
+    for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
+      member.state.push_back(at::zeros_like(parameter));
+    }
+  }
+  for (at::Tensor& state : member.state) {
+    if (!interchangeable(parameter, state)) state = laid_out_as(parameter, state);
+  }
+}
+
+void FusedOptimizer::advance_steps(Bucket& bucket) {
+  if (bucket.steps.empty()) return;
+  at::Tensor& step = bucket.steps[0];
+  if (step.is_cpu()) {
+    *step.mutable_data_ptr<float>() = static_cast<float>(bucket.updates + 1);
+  } else {
+    step.add_(1);
+  }
+}
+
+void FusedOptimizer::count_update(Bucket& bucket) {
+  if (steps_ == Steps::kCounted) {
+    ++bucket.updates;
+  } else if (bucket.updates == 0) {
+    bucket.updates = 1;
+    // Parameters that began late now join the others.
+    stale_ = buckets_.size() > 1;
+  }
+}
+
+StateDict FusedOptimizer::state_dict() const {
+  StateDict state;
+  std::vector<int64_t> updates(members_.size());
+  for (size_t i = 0; i < members_.size(); ++i) updates[i] = members_[i].updates;
+  for (const Bucket& bucket : buckets_) {
+    for (const size_t member : bucket.members) updates[member] = bucket.updates;
+  }
+  if (!state_kinds_.empty()) {
+    StateDict steps;
+    for (size_t i = 0; i < members_.size(); ++i) steps.set(members_[i].parameter.name, updates[i]);
+    state.set("step", std::move(steps));
+  }
+  for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
+    StateDict tensors;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (updates[i] > 0) tensors.set(members_[i].parameter.name, members_[i].state[kind]);
+    }
+    state.set(state_kinds_[kind], std::move(tensors));
+  }
+  state.set("groups", learning_rates(groups_));
+  return state;
+}
+
+absl::Status FusedOptimizer::load_state_dict(const StateDict& state) {
+  const c10::NoGradGuard no_grad;
+  std::vector<Member> members = members_;
+  if (!state_kinds_.empty()) {
+    COMPOSER_ASSIGN_OR_RETURN(const StateDict* steps, state.child("step"));
+    if (steps->integers().size() > members.size()) {
+      for (const auto& [name, step] : steps->integers()) {
+        const bool known = std::any_of(members.begin(), members.end(), [&](const Member& member) {
+          return member.parameter.name == name;
+        });
+        if (known) continue;
+        return absl::InvalidArgumentError(
+            absl::StrCat("the state has \"", name, "\", which is no parameter of this optimizer"));
+      }
+    }
+    for (Member& member : members) {
+      const std::string& name = member.parameter.name;
+      COMPOSER_ASSIGN_OR_RETURN(member.updates, steps->integer(name));
+      member.state.clear();
+      if (member.updates == 0) continue;
+      for (const std::string& kind : state_kinds_) {
+        COMPOSER_ASSIGN_OR_RETURN(const StateDict* tensors, state.child(kind));
+        COMPOSER_ASSIGN_OR_RETURN(const at::Tensor tensor, tensors->tensor(name));
+        if (tensor.sizes() != member.parameter.tensor.sizes()) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("the state's ", kind, " of \"", name, "\" has shape ", shape(tensor),
+                           ", the parameter ", shape(member.parameter.tensor)));
+        }
+        member.state.push_back(laid_out_as(member.parameter.tensor, tensor));
+      }
+    }
+  }
+  COMPOSER_ASSIGN_OR_RETURN(const StateDict* groups, state.child("groups"));
+  COMPOSER_RETURN_IF_ERROR(load_learning_rates(*groups, groups_));
+  members_ = std::move(members);
+  buckets_.clear();
+  stale_ = true;
+  return absl::OkStatus();
+}
+
+}  // namespace composer

@@ -1,0 +1,67 @@
+#include "composer/optim/sgd.h"
+
+#include <ATen/ops/_fused_sgd.h>
+
+#include <memory>
+#include <utility>
+
+#include "composer/base/status.h"
+#include "composer/core/registries.h"
+#include "proto/optim.pb.h"
+
+namespace composer {
+namespace {
+
+std::vector<std::string> state_kinds(const SgdOptions& options) {
+  TORCH_CHECK_VALUE(options.momentum >= 0 && options.momentum < 1,
+                    "SGD's momentum must be in [0, 1), not ", options.momentum);
+  TORCH_CHECK_VALUE(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
+                    "SGD with nesterov needs a momentum and no dampening");
+  if (options.momentum == 0) return {};
+  return {"momentum_buffer"};
+}
+
+}  // namespace
+
+Sgd::Sgd(std::vector<NamedParameter> parameters, SgdOptions options)
+    : Sgd(std::vector{single_group(std::move(parameters), options.lr, options.weight_decay)},
+          options) {}
+
+Sgd::Sgd(std::vector<ParameterGroup> groups, SgdOptions options)
+    : FusedOptimizer(std::move(groups), state_kinds(options), Steps::kFirst), options_(options) {}
+
+void Sgd::apply(Bucket& bucket, const ParameterGroup& group) {
+  const at::TensorList momentum = bucket.state.empty() ? at::TensorList() : bucket.state[0];
+  at::_fused_sgd_(bucket.parameters, bucket.gradients, momentum, group.weight_decay,
+                  options_.momentum, group.lr, options_.dampening, options_.nesterov,
+                  /*maximize=*/false, /*is_first_step=*/bucket.updates == 0);
+}
+
+OptimizerFactory sgd(SgdOptions options, std::vector<GroupRule> rules) {
+  return grouped_factory<Sgd>(options, std::move(rules));
+}
+
+namespace {
+
+struct ConfiguredSgd {
+  using Config = config::Sgd;
+
+  static absl::StatusOr<std::unique_ptr<Optimizer>> create(const Config& config,
+                                                           std::vector<NamedParameter> parameters) {
+    if (config.nesterov() && (config.momentum() == 0 || config.dampening() != 0)) {
+      return field_error("nesterov", "nesterov needs a momentum above 0 and a dampening of 0");
+    }
+    const OptimizerFactory factory = sgd({.lr = config.lr(),
+                                          .momentum = config.momentum(),
+                                          .dampening = config.dampening(),
+                                          .weight_decay = config.weight_decay(),
+                                          .nesterov = config.nesterov()},
+                                         group_rules(config.groups()));
+    return factory(std::move(parameters));
+  }
+};
+
+COMPOSER_REGISTER(Optimizer, ConfiguredSgd);
+
+}  // namespace
+}  // namespace composer
