@@ -1,0 +1,186 @@
+#include <ATen/core/grad_mode.h>
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "composer/base/exceptions.h"
+#include "composer/base/interval.h"
+#include "composer/core/evaluation_mode.h"
+#include "composer/core/model.h"
+#include "composer/trainer/trainer.h"
+
+namespace composer {
+namespace {
+
+// The model in evaluation mode, another loader in the state; all as before on destruction.
+class EvaluationScope {
+ public:
+  EvaluationScope(State& state, DataLoader& data, const std::string& label, int64_t subset)
+      : state_(state),
+        dataloader_(state.dataloader),
+        label_(state.dataloader_label),
+        length_(state.dataloader_length),
+        evaluation_mode_(*state.model) {
+    state.dataloader = &data;
+    state.dataloader_label = label;
+    state.dataloader_length = data.batches_per_epoch();
+    if (subset > 0) {
+      state.dataloader_length =
+          std::min(subset, state.dataloader_length.value_or(std::numeric_limits<int64_t>::max()));
+    }
+  }
+
+  ~EvaluationScope() {
+    state_.dataloader = dataloader_;
+    state_.dataloader_label = label_;
+    state_.dataloader_length = length_;
+    state_.batch = {};
+    state_.outputs = {};
+  }
+
+  EvaluationScope(const EvaluationScope&) = delete;
+  EvaluationScope& operator=(const EvaluationScope&) = delete;
+
+ private:
+  const at::NoGradGuard no_grad_;
+  State& state_;
+  DataLoader* const dataloader_;
+  const std::string label_;
+  const std::optional<int64_t> length_;
+  const EvaluationMode evaluation_mode_;
+};
+
+std::optional<Batch> next_within(State& state, const Timestamp& clock) {
+  if (state.dataloader_length && clock.batch >= *state.dataloader_length) return {};
+  return state.dataloader->next();
+}
+
+// Units that are looked at when a batch ends; epochs are looked at when an epoch ends.
+bool due(const Time& interval, Event event, const State& state, const Timestamp& before) {
+  if (interval.unit() == TimeUnit::kEpoch) {
+    return event == Event::kEpochEnd && crosses(interval, before, state.timestamp);
+  }
+  if (event != Event::kBatchEnd) return false;
+  if (interval.unit() != TimeUnit::kDuration) return crosses(interval, before, state.timestamp);
+  ScheduleClock clock = state.clock();
+  const double now = clock.elapsed_fraction();
+  clock.now = before;
+  return crosses(interval.value(), clock.elapsed_fraction(), now);
+}
+
+}  // namespace
+
+void Trainer::run_due_evaluators(Event event, const Timestamp& before) {
+  std::vector<BoundEvaluator*> due_now;
+  for (BoundEvaluator& evaluator : evaluators_) {
+    if (evaluator.interval.value() <= 0) continue;
+    const bool is_due = event == Event::kFitEnd ? evaluator.evaluated_at != state_.timestamp.batch
+                                                : due(evaluator.interval, event, state_, before);
+    if (is_due) due_now.push_back(&evaluator);
+  }
+  if (due_now.empty()) return;
+  engine_.run(Event::kEvalBeforeAll);
+  for (BoundEvaluator* evaluator : due_now) {
+    evaluate(*evaluator);
+    evaluator->evaluated_at = state_.timestamp.batch;
+  }
+  engine_.run(Event::kEvalAfterAll);
+}
+
+MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
+  State& s = state_;
+  const EvaluationScope scope(s, *evaluator.options.data, evaluator.options.label,
+                              evaluator.options.subset_num_batches);
+  s.eval_timestamp = {};
+  evaluator.metrics.reset();
+  engine_.run(Event::kEvalStart);
+  s.dataloader->seek(0, 0);
+  while (std::optional<Batch> next = next_within(s, s.eval_timestamp)) {
+    s.batch = next->to(s.device);
+    engine_.run(Event::kEvalBatchStart);
+    engine_.run(Event::kEvalBeforeForward);
+    s.outputs = in_model("eval_forward", [&] { return s.model->eval_forward(s.batch); });
+    engine_.run(Event::kEvalAfterForward);
+    in_model("update_metric", [&] {
+      for (auto& [name, metric] : evaluator.metrics) {
+        s.model->update_metric(*metric, s.outputs, s.batch);
+      }
+    });
+    s.eval_timestamp = s.eval_timestamp.next_batch(s.batch.num_samples(), s.batch.num_tokens());
+    engine_.run(Event::kEvalBatchEnd);
+  }
+  MetricValues values = evaluator.metrics.compute();
+  for (const auto& [name, value] : values) {
+    logger_.log_metric(absl::StrCat("metrics/", evaluator.options.label, "/", name), value);
+  }
+  s.eval_metrics[evaluator.options.label] = values;
+  engine_.run(Event::kEvalEnd);
+  logger_.flush(s.timestamp);
+  return values;
+}
+
+absl::StatusOr<std::map<std::string, MetricValues>> Trainer::eval() {
+  std::map<std::string, MetricValues> results;
+  const absl::Status status = catch_exceptions([&]() -> absl::Status {
+    if (evaluators_.empty()) {
+      return absl::FailedPreconditionError(
+          "there is nothing to evaluate on: give the trainer evaluators, or pass them to eval");
+    }
+    engine_.run(Event::kEvalStandaloneStart);
+    for (BoundEvaluator& evaluator : evaluators_) {
+      results[evaluator.options.label] = evaluate(evaluator);
+    }
+    engine_.run(Event::kEvalStandaloneEnd);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return results;
+}
+
+absl::StatusOr<std::map<std::string, MetricValues>> Trainer::eval(
+    std::vector<Evaluator> evaluators) {
+  std::vector<BoundEvaluator> bound;
+  for (Evaluator& evaluator : evaluators) {
+    absl::StatusOr<BoundEvaluator> result = bind(std::move(evaluator));
+    if (!result.ok()) return result.status();
+    bound.push_back(*std::move(result));
+  }
+  evaluators_.swap(bound);
+  auto results = eval();
+  evaluators_.swap(bound);
+  return results;
+}
+
+absl::StatusOr<std::vector<Outputs>> Trainer::predict(DataLoader& data,
+                                                      const PredictOptions& options) {
+  std::vector<Outputs> results;
+  const absl::Status status = catch_exceptions([&] {
+    State& s = state_;
+    const EvaluationScope scope(s, data, "predict", options.subset_num_batches);
+    s.predict_timestamp = {};
+    engine_.run(Event::kPredictStart);
+    s.dataloader->seek(0, 0);
+    while (std::optional<Batch> next = next_within(s, s.predict_timestamp)) {
+      s.batch = next->to(s.device);
+      engine_.run(Event::kPredictBatchStart);
+      engine_.run(Event::kPredictBeforeForward);
+      s.outputs = in_model("eval_forward", [&] { return s.model->eval_forward(s.batch); });
+      engine_.run(Event::kPredictAfterForward);
+      Outputs outputs;
+      for (const auto& [name, tensor] : s.outputs) outputs.set(name, tensor.cpu());
+      if (options.sink) {
+        options.sink(outputs);
+      } else {
+        results.push_back(std::move(outputs));
+      }
+      s.predict_timestamp =
+          s.predict_timestamp.next_batch(s.batch.num_samples(), s.batch.num_tokens());
+      engine_.run(Event::kPredictBatchEnd);
+    }
+    engine_.run(Event::kPredictEnd);
+  });
+  if (!status.ok()) return status;
+  return results;
+}
+
+}  // namespace composer

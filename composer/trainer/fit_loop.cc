@@ -1,0 +1,213 @@
+#include <ATen/core/grad_mode.h>
+
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "composer/base/logging.h"
+#include "composer/core/evaluation_mode.h"
+#include "composer/core/model.h"
+#include "composer/trainer/trainer.h"
+
+namespace composer {
+
+// The training loop. Every event stands here, in order, and nothing else happens between two of
+// them than what the lines say.
+void Trainer::fit_loop() {
+  State& s = state_;
+  engine_.run(Event::kFitStart);
+  logger_.flush(s.timestamp);
+  s.model->train();
+  while (!done()) {
+    if (s.timestamp.batch_in_epoch == 0) {  // not when going on inside an epoch
+      if (s.timestamp.epoch_in_iteration == 0) engine_.run(Event::kIterationStart);
+      engine_.run(Event::kEpochStart);
+      logger_.flush(s.timestamp);
+    }
+    s.dataloader->seek(s.timestamp.epoch, s.timestamp.batch_in_epoch);
+    bool exhausted = false;
+    while (!done()) {
+      const auto start = std::chrono::steady_clock::now();
+      const Timestamp before = s.timestamp;
+      engine_.run(Event::kBeforeDataloader);
+      std::optional<Batch> next = next_train_batch();
+      if (!next) {
+        exhausted = true;
+        break;
+      }
+      s.batch = *std::move(next);
+      engine_.run(Event::kAfterDataloader);
+      // Counted here, so that the clock counts what is trained on.
+      const int64_t samples = s.batch.num_samples();
+      const int64_t tokens = s.batch.num_tokens();
+      logger_.begin_step(before, before.next_batch(samples, tokens));
+      engine_.run(Event::kBatchStart);
+
+      train_batch();
+      log_step();
+
+      s.timestamp = before.next_batch(samples, tokens,
+                                      absl::FromChrono(std::chrono::steady_clock::now() - start));
+      set_learning_rates();
+      engine_.run(Event::kBatchEnd);
+      logger_.flush(s.timestamp);
+      run_due_evaluators(Event::kBatchEnd, before);
+      engine_.run(Event::kBatchCheckpoint);
+    }
+    if (exhausted && s.timestamp.batch_in_epoch == 0) break;  // a loader without batches
+    // A stop on the last batch of an epoch ends the epoch too.
+    if (!exhausted && s.timestamp.batch_in_epoch != s.dataloader_length) break;
+
+    const Timestamp before = s.timestamp;
+    s.timestamp = before.next_epoch();
+    set_learning_rates();
+    engine_.run(Event::kEpochEnd);
+    logger_.flush(s.timestamp);
+    run_due_evaluators(Event::kEpochEnd, before);
+    engine_.run(Event::kEpochCheckpoint);
+    if (iteration_length_ && s.timestamp.epoch_in_iteration >= iteration_length_->value()) {
+      s.timestamp = s.timestamp.next_iteration();
+      engine_.run(Event::kIterationEnd);
+      engine_.run(Event::kIterationCheckpoint);
+    }
+  }
+  engine_.run(Event::kFitEnd);
+  logger_.flush(s.timestamp);
+  run_due_evaluators(Event::kFitEnd, s.timestamp);
+}
+
+// What ComposerModel::train_step is given.
+class Trainer::Step final : public TrainStep {
+ public:
+  explicit Step(Trainer& trainer) : trainer_(trainer) {}
+
+  State& state() override { return trainer_.state_; }
+  Logger& logger() override { return trainer_.logger_; }
+
+  const Outputs& forward() override {
+    State& s = trainer_.state_;
+    trainer_.engine_.run(Event::kBeforeForward);
+    s.outputs = trainer_.in_model("forward", [&] { return s.model->forward(s.batch); });
+    trainer_.engine_.run(Event::kAfterForward);
+    return s.outputs;
+  }
+
+  const Loss& loss() override {
+    State& s = trainer_.state_;
+    trainer_.engine_.run(Event::kBeforeLoss);
+    s.loss = trainer_.in_model("loss", [&] { return s.model->loss(s.outputs, s.batch); });
+    trainer_.engine_.run(Event::kAfterLoss);
+    return s.loss;
+  }
+
+  void backward(const at::Tensor& loss) override {
+    trainer_.in_model("backward", [&] { trainer_.grad_scaler_->scale(loss).backward(); });
+  }
+
+ private:
+  Trainer& trainer_;
+};
+
+// One optimizer step over state.batch. The loss is a closure, so that an optimizer that looks at it
+// twice may ask again.
+void Trainer::train_batch() {
+  State& s = state_;
+  const Batch whole = s.batch;
+  const int64_t samples = whole.num_samples();
+  s.evaluation = 0;
+  const LossClosure closure = [&] { return forward_backward(whole, samples); };
+  if (s.optimizers.size() == 1) {
+    s.optimizers.front()->step(closure);
+    return;
+  }
+  if (!closure().defined()) return;
+  for (const auto& optimizer : s.optimizers) optimizer->update();
+}
+
+// The loss of the whole batch and its gradients, in microbatches, each weighted by its share of the
+// samples. Undefined when the model updated itself.
+at::Tensor Trainer::forward_backward(const Batch& whole, int64_t samples) {
+  State& s = state_;
+  ++s.evaluation;
+  engine_.run(Event::kBeforeTrainBatch);
+  for (const auto& optimizer : s.optimizers) optimizer->zero_grad();
+
+  const int64_t size = s.device_train_microbatch_size;
+  const bool accumulate = size > 0 && size < samples;
+  const std::vector<Batch> parts = accumulate ? whole.split(size) : std::vector<Batch>{whole};
+  const bool measure = logger_.due() && !s.train_metrics.empty();
+  if (measure) s.train_metrics.reset();
+
+  Step step(*this);
+  Loss total;
+  bool updated_itself = false;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    s.microbatch = static_cast<int64_t>(i);
+    s.batch = parts[i].to(s.device);
+    s.outputs = {};
+    s.loss = {};
+    const Batch clean = measure ? s.batch : Batch();
+    gradient_reducer_->prepare(i + 1 == parts.size());
+
+    s.loss = s.model->train_step(step);
+    TORCH_CHECK_VALUE(i == 0 || s.loss.empty() == updated_itself,
+                      "train_step returned a loss for some microbatches of a batch and none for "
+                      "others; it must do the same for all");
+    updated_itself = s.loss.empty();
+    if (!updated_itself) {
+      engine_.run(Event::kBeforeBackward);
+      const at::Tensor loss = s.loss.total();
+      const double weight =
+          static_cast<double>(s.batch.num_samples()) / static_cast<double>(samples);
+      step.backward(accumulate ? loss * weight : loss);
+      engine_.run(Event::kAfterBackward);
+      total.add(accumulate ? s.loss.detached().scaled(weight) : s.loss.detached());
+    }
+    if (measure) update_train_metrics(clean);
+  }
+  s.microbatch = 0;
+  s.batch = whole;
+  s.loss = total;
+  if (updated_itself) return {};
+  gradient_reducer_->finish(s.optimizers);
+  grad_scaler_->unscale(s.optimizers);
+  engine_.run(Event::kAfterTrainBatch);
+  return s.loss.total();
+}
+
+// The outputs of the step against the batch as the loader gave it. A model that updated itself
+// without outputs is asked again.
+void Trainer::update_train_metrics(const Batch& clean) {
+  State& s = state_;
+  const at::NoGradGuard no_grad;
+  if (s.outputs.empty()) {
+    const EvaluationMode evaluation(*s.model);
+    s.outputs = s.model->eval_forward(clean);
+  }
+  for (auto& [name, metric] : s.train_metrics) s.model->update_metric(*metric, s.outputs, clean);
+}
+
+void Trainer::log_step() {
+  State& s = state_;
+  if (!logger_.due()) return;
+  bool has_total = false;
+  for (const auto& [name, term] : s.loss.terms()) {
+    logger_.log_metric(absl::StrCat("loss/train/", name), term);
+    has_total = has_total || name == "total";
+  }
+  if (!has_total && !s.loss.empty()) logger_.log_metric("loss/train/total", s.loss.total());
+  for (const auto& [name, value] : s.train_metrics.compute()) {
+    logger_.log_metric(absl::StrCat("metrics/train/", name), value);
+  }
+}
+
+bool Trainer::done() const {
+  return state_.stop_requested() || reached(state_.timestamp, *state_.max_duration);
+}
+
+std::optional<Batch> Trainer::next_train_batch() {
+  const State& s = state_;
+  if (s.dataloader_length && s.timestamp.batch_in_epoch >= *s.dataloader_length) return {};
+  return s.dataloader->next();
+}
+
+}  // namespace composer

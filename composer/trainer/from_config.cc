@@ -1,0 +1,152 @@
+#include "composer/trainer/from_config.h"
+
+#include <ATen/Context.h>
+
+#include <thread>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "composer/base/exceptions.h"
+#include "composer/base/status.h"
+#include "composer/checkpoint/weights.h"
+#include "composer/config/build_chosen.h"
+#include "composer/core/model.h"
+#include "composer/data/from_config.h"
+#include "composer/optim/from_config.h"
+#include "composer/trainer/process_settings.h"
+
+namespace composer {
+namespace {
+
+std::string element(absl::string_view list, int index) {
+  return absl::StrCat(list, "[", index, "]");
+}
+
+absl::StatusOr<at::Device> parse_device(const std::string& name) {
+  if (name == "auto") return at::hasCUDA() ? at::Device(at::kCUDA) : at::Device(at::kCPU);
+  absl::StatusOr<at::Device> device = at::Device(at::kCPU);
+  const absl::Status parsed = catch_exceptions([&] { *device = at::Device(name); });
+  if (!parsed.ok() || !(device->is_cpu() || device->is_cuda())) {
+    return field_error("device", absl::StrCat("expected \"auto\", \"cpu\", \"cuda\" or \"cuda:1\", "
+                                              "found \"",
+                                              name, "\""));
+  }
+  if (device->is_cuda() && !at::hasCUDA()) {
+    return field_error("device",
+                       absl::StrCat("this program sees no GPU, so it cannot run on \"", name,
+                                    "\"; \"auto\" takes the CPU where there is none"));
+  }
+  return device;
+}
+
+// Builds each element of a list of holders with `build`, and puts it into `products`.
+template <typename Holders, typename Products, typename Build>
+absl::Status build_list(absl::string_view field, const Holders& holders, Products& products,
+                        Build&& build) {
+  for (int i = 0; i < holders.size(); ++i) {
+    auto product = build(holders.Get(i));
+    if (!product.ok()) return in_field(element(field, i), product.status());
+    products.push_back(*std::move(product));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<ComposerModel>> build_seeded_model(const config::Run& run) {
+  seed_everything(run.seed());
+  auto model = build_chosen<ComposerModel>(run.model());
+  if (!model.ok()) return in_field("model", model.status());
+  if (run.has_weights()) {
+    COMPOSER_RETURN_IF_ERROR(in_field("weights", load_weights(**model, run.weights())));
+  }
+  return model;
+}
+
+absl::StatusOr<int64_t> resolve_threads(const config::Run& run, const ComposerModel& model,
+                                        DataLoader* data) {
+  int64_t threads;
+  if (absl::SimpleAtoi(run.threads(), &threads)) return threads;
+  if (data == nullptr) return 0;
+  data->seek(0, 0);
+  const std::optional<Batch> batch = data->next();
+  if (!batch || batch->num_samples() == 0) return 0;
+  int64_t parameters = 0;
+  for (const at::Tensor& parameter : model.parameters()) parameters += parameter.numel();
+  const int64_t sample_values = batch->at(batch->input_name()).numel() / batch->num_samples();
+  return threads_for(data->batch_size(), sample_values, parameters,
+                     static_cast<int64_t>(std::thread::hardware_concurrency()));
+}
+
+absl::StatusOr<Evaluator> build_evaluator(const config::Evaluator& config, uint64_t seed) {
+  auto data = build_loader(config.data(), {.shuffle_by_default = false, .seed = seed});
+  if (!data.ok()) return in_field("data", data.status());
+  return Evaluator{.label = config.label(),
+                   .data = *std::move(data),
+                   .metric_names = {config.metric_names().begin(), config.metric_names().end()},
+                   .interval = config.interval()};
+}
+
+}  // namespace
+
+absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
+                                                     const RunContext& context) {
+  TrainerOptions options;
+  COMPOSER_ASSIGN_OR_RETURN(options.device, parse_device(run.device()));
+  options.seed = run.seed();
+  options.deterministic = run.deterministic();
+  options.max_duration = run.max_duration();
+  options.iteration_length = run.iteration_length();
+  options.device_train_microbatch_size = run.device_train_microbatch_size();
+
+  COMPOSER_RETURN_IF_ERROR(
+      build_list("schedulers", run.schedulers(), options.schedulers,
+                 [](const auto& holder) { return build_chosen<Scheduler>(holder); }));
+  COMPOSER_RETURN_IF_ERROR(
+      build_list("algorithms", run.algorithms(), options.algorithms,
+                 [](const auto& holder) { return build_chosen<Algorithm>(holder); }));
+  COMPOSER_RETURN_IF_ERROR(
+      build_list("callbacks", run.callbacks(), options.callbacks,
+                 [](const auto& holder) { return build_chosen<Callback>(holder); }));
+  COMPOSER_RETURN_IF_ERROR(build_list(
+      "loggers", run.loggers(), options.loggers,
+      [&](const auto& holder) { return build_chosen<LoggerDestination>(holder, context); }));
+  if (run.has_train()) {
+    auto train = build_loader(run.train(), {.shuffle_by_default = true, .seed = run.seed()});
+    if (!train.ok()) return in_field("train", train.status());
+    options.train = *std::move(train);
+  }
+  COMPOSER_RETURN_IF_ERROR(
+      build_list("evaluators", run.evaluators(), options.evaluators,
+                 [&](const auto& evaluator) { return build_evaluator(evaluator, run.seed()); }));
+  COMPOSER_ASSIGN_OR_RETURN(options.model, build_seeded_model(run));
+  if (run.has_optimizer()) {
+    auto factory = build_optimizer_factory(run.optimizer());
+    if (!factory.ok()) return in_field("optimizer", factory.status());
+    options.optimizers.push_back(
+        [factory = *std::move(factory)](
+            std::vector<NamedParameter> parameters) -> absl::StatusOr<std::unique_ptr<Optimizer>> {
+          auto optimizer = factory(std::move(parameters));
+          if (!optimizer.ok()) return in_field("optimizer", optimizer.status());
+          return optimizer;
+        });
+  }
+  DataLoader* const first = options.train                ? options.train.get()
+                            : options.evaluators.empty() ? nullptr
+                                                         : options.evaluators[0].data.get();
+  COMPOSER_ASSIGN_OR_RETURN(options.threads, resolve_threads(run, *options.model, first));
+  return options;
+}
+
+absl::StatusOr<std::shared_ptr<DataLoader>> build_predict_loader(const config::Run& run) {
+  const bool own = run.has_predict();
+  if (!own && run.evaluators().empty()) {
+    return field_error("predict",
+                       "there is nothing to predict: the config has neither `predict` nor an "
+                       "evaluator");
+  }
+  auto loader = build_loader(own ? run.predict() : run.evaluators(0).data(),
+                             {.shuffle_by_default = false, .seed = run.seed()});
+  if (!loader.ok()) return in_field(own ? "predict" : "evaluators[0].data", loader.status());
+  return loader;
+}
+
+}  // namespace composer

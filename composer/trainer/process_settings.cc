@@ -1,0 +1,32 @@
+#include "composer/trainer/process_settings.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+namespace composer {
+
+void seed_everything(uint64_t seed) { at::manual_seed(seed); }
+
+void apply_process_settings(const ProcessSettings& settings) {
+  if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(settings.deterministic, /*warn_only=*/false);
+  if (settings.deterministic) {
+    context.setDeterministicCuDNN(true);
+    context.setBenchmarkCuDNN(false);
+  }
+}
+
+int64_t threads_for(int64_t batch_size, int64_t sample_values, int64_t parameters,
+                    int64_t available) {
+  // Multiplications of a forward pass: each parameter once a sample in a linear layer; in a
+  // convolution, some 64 for each input value. Measured, threads begin to pay above about a
+  // million of them.
+  constexpr int64_t kWorthThreads = 1'000'000;
+  const int64_t work = batch_size * std::max(parameters, 64 * sample_values);
+  return work < kWorthThreads ? 1 : std::max<int64_t>(available, 1);
+}
+
+}  // namespace composer

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+namespace composer {
+
+/// Seeds LibTorch's default generators, on the CPU and on every GPU. Called before a model is made,
+/// it fixes the model's weights.
+void seed_everything(uint64_t seed);
+
+/// Settings that LibTorch keeps for the whole process.
+struct ProcessSettings {
+  /// Threads of one operation; 0 leaves the setting alone.
+  int64_t threads = 0;
+  /// Operations that have no deterministic version throw, and kernels are not chosen by timing.
+  bool deterministic = false;
+};
+
+void apply_process_settings(const ProcessSettings& settings);
+
+/// The number of threads that fits a step over `batch_values` input values with `parameters` model
+/// parameters: one where starting threads costs more than they bring, else `available`. A function
+/// of sizes, never of timing, so that a run repeats itself.
+int64_t threads_for(int64_t batch_size, int64_t sample_values, int64_t parameters,
+                    int64_t available);
+
+}  // namespace composer

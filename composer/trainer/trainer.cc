@@ -1,0 +1,278 @@
+#include "composer/trainer/trainer.h"
+
+#include <map>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "composer/base/exceptions.h"
+#include "composer/base/logging.h"
+#include "composer/base/status.h"
+#include "composer/core/compatibility.h"
+#include "composer/core/model.h"
+#include "composer/core/snapshot.h"
+#include "composer/trainer/process_settings.h"
+
+namespace composer {
+namespace {
+
+absl::StatusOr<Time> parse_duration(absl::string_view what, const std::string& text) {
+  absl::StatusOr<Time> time = Time::parse(text);
+  if (!time.ok()) return annotate(what, time.status());
+  if (time->unit() == TimeUnit::kDuration || time->unit() == TimeUnit::kIteration) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " cannot be \"", text, "\"; use ep, ba, sp, tok or sec"));
+  }
+  if (time->value() <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " must be above zero, not \"", text, "\""));
+  }
+  if (time->unit() == TimeUnit::kSecond) {
+    LOG(WARNING) << what << " is \"" << text
+                 << "\", a wall-clock time: where training ends depends on the machine, and a "
+                    "resumed run is not bit-exact";
+  }
+  return time;
+}
+
+// The model's parameters that are trained, under their names.
+std::vector<NamedParameter> trainable_parameters(const ComposerModel& model) {
+  std::vector<NamedParameter> parameters;
+  for (const auto& parameter : model.named_parameters()) {
+    if (parameter.value().requires_grad()) {
+      parameters.push_back({parameter.key(), parameter.value()});
+    }
+  }
+  return parameters;
+}
+
+}  // namespace
+
+Trainer::Trainer(TrainerOptions& options)
+    : logger_(std::move(options.loggers)),
+      engine_(state_, logger_, std::move(options.algorithm_passes)),
+      grad_scaler_(options.grad_scaler ? std::move(options.grad_scaler)
+                                       : std::make_unique<GradScaler>()),
+      gradient_reducer_(options.gradient_reducer ? std::move(options.gradient_reducer)
+                                                 : std::make_unique<GradientReducer>()),
+      train_(std::move(options.train)),
+      train_subset_num_batches_(options.train_subset_num_batches) {
+  state_.model = std::move(options.model);
+  state_.schedulers = std::move(options.schedulers);
+  state_.algorithms = std::move(options.algorithms);
+  state_.callbacks = std::move(options.callbacks);
+  state_.device = options.device;
+  state_.seed = options.seed;
+  state_.device_train_microbatch_size = options.device_train_microbatch_size;
+}
+
+Trainer::~Trainer() = default;
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::create(TrainerOptions options) {
+  if (options.model == nullptr) {
+    return absl::InvalidArgumentError("a trainer needs a model: set TrainerOptions::model");
+  }
+  if (options.device_train_microbatch_size < 0 || options.train_subset_num_batches < 0) {
+    return absl::InvalidArgumentError(
+        "device_train_microbatch_size and train_subset_num_batches must not be negative");
+  }
+  std::unique_ptr<Trainer> trainer(new Trainer(options));
+  const absl::Status status = catch_exceptions([&] { return trainer->set_up(options); });
+  if (!status.ok()) return status;
+  return trainer;
+}
+
+absl::Status Trainer::set_up(TrainerOptions& options) {
+  State& s = state_;
+  COMPOSER_RETURN_IF_ERROR(check_compatible(s.algorithms, *s.model));
+  if (!options.max_duration.empty()) {
+    COMPOSER_ASSIGN_OR_RETURN(s.max_duration, parse_duration("max_duration", options.max_duration));
+  }
+  if (!options.iteration_length.empty()) {
+    COMPOSER_ASSIGN_OR_RETURN(iteration_length_,
+                              parse_duration("iteration_length", options.iteration_length));
+    if (iteration_length_->unit() != TimeUnit::kEpoch) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "iteration_length counts epochs (\"5ep\"), not \"", options.iteration_length, "\""));
+    }
+  }
+  for (Evaluator& evaluator : options.evaluators) {
+    for (const BoundEvaluator& other : evaluators_) {
+      if (other.options.label == evaluator.label) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("two evaluators are labelled \"", evaluator.label, "\""));
+      }
+    }
+    COMPOSER_ASSIGN_OR_RETURN(BoundEvaluator bound, bind(std::move(evaluator)));
+    evaluators_.push_back(std::move(bound));
+  }
+  apply_process_settings({.threads = options.threads, .deterministic = options.deterministic});
+  seed_everything(s.seed + static_cast<uint64_t>(s.rank));
+  s.train_metrics = s.model->metrics(/*is_train=*/true);
+
+  engine_.run(Event::kInit);
+  s.model->to(s.device);
+  COMPOSER_RETURN_IF_ERROR(make_optimizers(options.optimizers));
+  if (train_ != nullptr) set_train_loader();
+  engine_.run(Event::kBeforeLoad);
+  engine_.run(Event::kAfterLoad);
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::make_optimizers(std::vector<OptimizerFactory>& factories) {
+  State& s = state_;
+  for (OptimizerFactory& factory : factories) {
+    COMPOSER_ASSIGN_OR_RETURN(std::unique_ptr<Optimizer> optimizer,
+                              factory(trainable_parameters(*s.model)));
+    s.optimizers.push_back(std::move(optimizer));
+  }
+  if (s.optimizers.size() < 2) return absl::OkStatus();
+  std::map<const void*, size_t> owner;
+  for (size_t i = 0; i < s.optimizers.size(); ++i) {
+    if (s.optimizers[i]->evaluates_loss_repeatedly()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "optimizer ", i, " computes the loss repeatedly, so it must be the only optimizer"));
+    }
+    for (const ParameterGroup& group : s.optimizers[i]->groups()) {
+      for (const NamedParameter& parameter : group.parameters) {
+        const auto [position, added] = owner.emplace(parameter.tensor.unsafeGetTensorImpl(), i);
+        if (!added) {
+          return absl::InvalidArgumentError(absl::StrCat("parameter \"", parameter.name,
+                                                         "\" belongs to optimizers ",
+                                                         position->second, " and ", i));
+        }
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Trainer::BoundEvaluator> Trainer::bind(Evaluator evaluator) const {
+  const std::string who = absl::StrCat("evaluator \"", evaluator.label, "\"");
+  if (evaluator.data == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(who, " has no data"));
+  }
+  if (!evaluator.data->batches_per_epoch() && evaluator.subset_num_batches <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(who, " reads a stream without an end: set subset_num_batches"));
+  }
+  absl::StatusOr<Time> interval = Time::parse(evaluator.interval);
+  if (!interval.ok()) return annotate(absl::StrCat(who, ", interval"), interval.status());
+  MetricCollection metrics = state_.model->metrics(/*is_train=*/false);
+  COMPOSER_RETURN_IF_ERROR(annotate(who, metrics.keep(evaluator.metric_names)));
+  return BoundEvaluator{std::move(evaluator), *interval, std::move(metrics)};
+}
+
+void Trainer::set_train_loader() {
+  State& s = state_;
+  s.dataloader = train_.get();
+  s.dataloader_label = "train";
+  s.dataloader_length = train_->batches_per_epoch();
+  if (train_subset_num_batches_ <= 0) return;
+  if (s.dataloader_length && *s.dataloader_length < train_subset_num_batches_) {
+    LOG(WARNING) << "train_subset_num_batches is " << train_subset_num_batches_
+                 << ", an epoch has only " << *s.dataloader_length << " batches";
+    return;
+  }
+  s.dataloader_length = train_subset_num_batches_;
+}
+
+absl::Status Trainer::begin_fit(FitOptions& options) {
+  State& s = state_;
+  if (options.train != nullptr) train_ = std::move(options.train);
+  if (train_ == nullptr) {
+    return absl::FailedPreconditionError(
+        "there is nothing to train on: set TrainerOptions::train or FitOptions::train");
+  }
+  set_train_loader();
+  if (options.reset_time) {
+    s.timestamp = {};
+    for (BoundEvaluator& evaluator : evaluators_) evaluator.evaluated_at = -1;
+  }
+  if (!options.duration.empty()) {
+    COMPOSER_ASSIGN_OR_RETURN(const Time duration, parse_duration("duration", options.duration));
+    s.max_duration = duration.plus(s.timestamp.get(duration.unit()));
+  }
+  if (!s.max_duration) {
+    return absl::FailedPreconditionError(
+        "how long to train is not known: set TrainerOptions::max_duration or FitOptions::duration");
+  }
+  if (s.optimizers.empty() && !trainable_parameters(*s.model).empty()) {
+    return absl::FailedPreconditionError("there is no optimizer: set TrainerOptions::optimizers");
+  }
+  if (s.max_duration->unit() == TimeUnit::kEpoch && !s.dataloader_length) {
+    LOG(WARNING) << "max_duration is in epochs and the train loader does not know its length: "
+                    "schedules move only at the end of an epoch";
+  }
+  if (reached(s.timestamp, *s.max_duration)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is nothing to train: max_duration is ", s.max_duration->to_string(),
+                     " and training is at ", s.timestamp.epoch, "ep, ", s.timestamp.batch,
+                     "ba; give fit a duration (FitOptions::duration) or reset_time"));
+  }
+  for (size_t i = 0; i < s.schedulers.size(); ++i) {
+    COMPOSER_RETURN_IF_ERROR(
+        in_field(absl::StrCat("schedulers[", i, "]"), s.schedulers[i]->validate(s.clock())));
+  }
+  s.stop_reason.reset();
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::fit(FitOptions options) {
+  return catch_exceptions([&]() -> absl::Status {
+    COMPOSER_RETURN_IF_ERROR(begin_fit(options));
+    set_learning_rates();
+    log_hyperparameters();
+    const int64_t first_batch = state_.timestamp.batch;
+    fit_loop();
+    for (const auto& optimizer : state_.optimizers) optimizer->zero_grad();
+    if (state_.stop_requested()) LOG(INFO) << "training stopped: " << *state_.stop_reason;
+    if (state_.timestamp.batch == first_batch) {
+      LOG(WARNING) << "no batch was trained on: the train loader gave none";
+    }
+    return absl::OkStatus();
+  });
+}
+
+void Trainer::set_learning_rates() {
+  State& s = state_;
+  if (s.schedulers.empty()) return;
+  const ScheduleClock clock = s.clock();
+  double multiplier = 1;
+  for (const auto& scheduler : s.schedulers) multiplier *= scheduler->multiplier(clock);
+  for (const auto& optimizer : s.optimizers) {
+    for (ParameterGroup& group : optimizer->groups()) group.lr = group.initial_lr * multiplier;
+  }
+}
+
+void Trainer::log_hyperparameters() {
+  const State& s = state_;
+  std::vector<std::pair<std::string, std::string>> values = {
+      {"max_duration", s.max_duration->to_string()},
+      {"seed", absl::StrCat(s.seed)},
+      {"train_batch_size", absl::StrCat(s.dataloader->batch_size())},
+      {"device_train_microbatch_size", absl::StrCat(s.device_train_microbatch_size)},
+  };
+  for (const auto& algorithm : s.algorithms) {
+    values.emplace_back(absl::StrCat("enabled_algorithms/", algorithm->name()), "true");
+  }
+  logger_.log_hyperparameters(values);
+}
+
+// "the model's forward, train batch 3, input [128, 1, 28, 28], target [128]"
+std::string Trainer::model_context(const char* part) const {
+  std::ostringstream shapes;
+  for (const auto& [name, tensor] : state_.batch) shapes << ", " << name << " " << tensor.sizes();
+  const Timestamp& clock = state_.dataloader_label == "train"     ? state_.timestamp
+                           : state_.dataloader_label == "predict" ? state_.predict_timestamp
+                                                                  : state_.eval_timestamp;
+  return absl::StrCat("the model's ", part, ", ", state_.dataloader_label, " batch ", clock.batch,
+                      shapes.str());
+}
+
+StateDict Trainer::state_dict() const { return snapshot(state_); }
+
+absl::Status Trainer::load_state_dict(const StateDict& state) {
+  return catch_exceptions([&] { return restore(state_, state); });
+}
+
+}  // namespace composer

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "composer/base/exceptions.h"
+#include "composer/core/data_loader.h"
+#include "composer/core/engine.h"
+#include "composer/core/grad_scaler.h"
+#include "composer/core/gradient_reducer.h"
+#include "composer/core/logger.h"
+#include "composer/core/state.h"
+
+namespace composer {
+
+class ComposerModel;
+
+/// A data set that the model is measured on.
+struct Evaluator {
+  /// Names the metrics: metrics/LABEL/NAME.
+  std::string label = "eval";
+  std::shared_ptr<DataLoader> data = nullptr;
+  /// The model's metrics whose names contain one of these, in any case; all when empty.
+  std::vector<std::string> metric_names = {};
+  /// How often, inside `fit`, and once more at its end. "0ep" is never.
+  std::string interval = "1ep";
+  /// Batches, at most; 0 for all.
+  int64_t subset_num_batches = 0;
+};
+
+/// What a Trainer is made of. Designated initialisers read like keyword arguments:
+///
+///   Trainer::create({.model = model, .train = loader, .max_duration = "10ep",
+///                    .optimizers = {sgd({.lr = 0.1})}});
+struct TrainerOptions {
+  std::shared_ptr<ComposerModel> model = nullptr;
+
+  /// What is trained on; may be given to `fit` instead.
+  std::shared_ptr<DataLoader> train = nullptr;
+  /// Batches of an epoch, at most; 0 for all.
+  int64_t train_subset_num_batches = 0;
+  /// "10ep", "5000ba", "1e6sp", "2e9tok" or "30m"; may be left to `fit`'s duration.
+  std::string max_duration = {};
+  /// Groups epochs into iterations, for callbacks: "5ep".
+  std::string iteration_length = {};
+
+  std::vector<Evaluator> evaluators = {};
+
+  /// Factories, because the parameters are known only after surgery at `init`. Several train the
+  /// same loss, each its own parameters; a GAN's model steps them in its train_step.
+  std::vector<OptimizerFactory> optimizers = {};
+  std::vector<std::unique_ptr<Scheduler>> schedulers = {};
+  std::vector<std::unique_ptr<Algorithm>> algorithms = {};
+  std::vector<AlgorithmPass> algorithm_passes = {};
+  std::vector<std::unique_ptr<Callback>> callbacks = {};
+  std::vector<std::unique_ptr<LoggerDestination>> loggers = {};
+
+  /// Samples of a microbatch; 0 for the whole batch.
+  int64_t device_train_microbatch_size = 0;
+
+  at::Device device = at::kCPU;
+  /// Seeds the default generators and State::generator. Weights are drawn before a trainer exists:
+  /// call `seed_everything` before making the model.
+  uint64_t seed = 17;
+  /// Refuses operations that are not deterministic, in the whole process.
+  bool deterministic = false;
+  /// Threads of one operation, in the whole process; 0 leaves LibTorch's setting alone.
+  int64_t threads = 0;
+
+  /// Policies of the step; null does nothing.
+  std::unique_ptr<GradScaler> grad_scaler = nullptr;
+  std::unique_ptr<GradientReducer> gradient_reducer = nullptr;
+};
+
+/// What one call of `fit` adds to the options.
+struct FitOptions {
+  /// Trains this much more than has been trained: "2ep".
+  std::string duration = {};
+  /// Starts the clock from zero; weights and optimizers stay.
+  bool reset_time = false;
+  /// Replaces the train loader.
+  std::shared_ptr<DataLoader> train = nullptr;
+};
+
+struct PredictOptions {
+  /// Batches, at most; 0 for all.
+  int64_t subset_num_batches = 0;
+  /// Takes each batch's outputs in the place of the returned list.
+  std::function<void(const Outputs&)> sink = nullptr;
+};
+
+/// Owns the training loop: fires the events, on which algorithms and callbacks act. fit_loop.cc
+/// shows the loop, every event in order.
+///
+/// Not thread-safe. Errors of the outside world and of the model come back as a Status that names
+/// who failed, where, and at which batch.
+class Trainer {
+ public:
+  /// Checks the options, runs surgery (`init`), makes the optimizers. InvalidArgument for options
+  /// that cannot work together, with the names of what disagrees.
+  static absl::StatusOr<std::unique_ptr<Trainer>> create(TrainerOptions options);
+  ~Trainer();
+
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Trains until max_duration, or until a callback asks for a stop. Can be called again, with more
+  /// duration or with the time reset; goes on in the middle of an epoch where it stopped.
+  absl::Status fit(FitOptions options = {});
+
+  /// The metrics of each evaluator, by label; those of the options when none are given. The
+  /// model's mode is as before afterwards.
+  absl::StatusOr<std::map<std::string, MetricValues>> eval();
+  absl::StatusOr<std::map<std::string, MetricValues>> eval(std::vector<Evaluator> evaluators);
+
+  /// ComposerModel::eval_forward of each batch, on the CPU.
+  absl::StatusOr<std::vector<Outputs>> predict(DataLoader& data,
+                                               const PredictOptions& options = {});
+
+  /// All that a fresh trainer, made with the same options, needs to go on with the same bits. For a
+  /// snapshot in the middle of `fit`, a callback calls composer::snapshot at batch_checkpoint.
+  StateDict state_dict() const;
+  absl::Status load_state_dict(const StateDict& state);
+
+  State& state() { return state_; }
+  const State& state() const { return state_; }
+  Logger& logger() { return logger_; }
+  const Engine& engine() const { return engine_; }
+
+  /// Ends callbacks and loggers, as the destructor does.
+  void close() { engine_.close(); }
+
+ private:
+  class Step;
+  // An Evaluator whose interval is parsed and whose metrics exist.
+  struct BoundEvaluator {
+    Evaluator options;
+    Time interval;
+    MetricCollection metrics;
+    // Timestamp::batch of the last evaluation inside fit.
+    int64_t evaluated_at = -1;
+  };
+
+  explicit Trainer(TrainerOptions& options);
+
+  // Calls `function`, a part of the model, and puts which and where in front of what it throws.
+  template <typename Function>
+  decltype(auto) in_model(const char* part, Function&& function) const {
+    return in_context([&] { return model_context(part); }, function);
+  }
+  std::string model_context(const char* part) const;
+
+  // trainer.cc
+  absl::Status set_up(TrainerOptions& options);
+  absl::Status make_optimizers(std::vector<OptimizerFactory>& factories);
+  absl::StatusOr<BoundEvaluator> bind(Evaluator evaluator) const;
+  absl::Status begin_fit(FitOptions& options);
+  void set_train_loader();
+  void set_learning_rates();
+  void log_hyperparameters();
+
+  // fit_loop.cc
+  void fit_loop();
+  void train_batch();
+  at::Tensor forward_backward(const Batch& whole, int64_t samples);
+  void update_train_metrics(const Batch& clean);
+  void log_step();
+  bool done() const;
+  std::optional<Batch> next_train_batch();
+
+  // eval_loop.cc
+  void run_due_evaluators(Event event, const Timestamp& before);
+  MetricValues evaluate(BoundEvaluator& evaluator);
+
+  State state_;
+  Logger logger_;
+  Engine engine_;
+  std::unique_ptr<GradScaler> grad_scaler_;
+  std::unique_ptr<GradientReducer> gradient_reducer_;
+  std::shared_ptr<DataLoader> train_;
+  int64_t train_subset_num_batches_;
+  std::optional<Time> iteration_length_;
+  std::vector<BoundEvaluator> evaluators_;
+};
+
+}  // namespace composer
