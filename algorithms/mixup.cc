@@ -1,0 +1,116 @@
+#include "algorithms/mixup.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "algorithms/targets.h"
+#include "composer/base/exceptions.h"
+#include "composer/base/status.h"
+#include "composer/core/model.h"
+#include "composer/core/registries.h"
+#include "composer/core/state.h"
+#include "proto/algorithm.pb.h"
+
+namespace composer {
+
+double draw_mixing_weight(double alpha, const at::Generator& generator) {
+  if (alpha == 0) return 0;
+  // z = x / (x + y) with x and y from Gamma(alpha), which is Gamma(alpha + 1) U^(1 / alpha). In
+  // logarithms, because for a small alpha both x and y are often too small for a double.
+  const at::Tensor gamma =
+      at::_standard_gamma(at::full({2}, alpha + 1, at::kDouble), generator).log_();
+  const at::Tensor uniform = at::rand({2}, generator, at::kDouble).neg_().log1p_().div_(alpha);
+  const at::Tensor log_ratio = gamma + uniform;
+  return 1 / (1 + std::exp(std::abs(log_ratio[0].item<double>() - log_ratio[1].item<double>())));
+}
+
+at::Tensor mixup_batch(const at::Tensor& input, const at::Tensor& permutation, double weight) {
+  TORCH_CHECK_VALUE(input.is_floating_point(), "only tensors of floating point can be mixed, not ",
+                    input.scalar_type());
+  return at::lerp(input, input.index_select(0, permutation), weight);
+}
+
+at::Tensor mixup_targets(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor& permutation, double weight) {
+  return mixup_batch(dense_targets(logits, targets), permutation, weight);
+}
+
+absl::StatusOr<std::unique_ptr<Algorithm>> MixUp::create(const Config& config) {
+  return try_make<MixUp>(MixUpOptions{.alpha = config.alpha(),
+                                      .interpolate_loss = config.interpolate_loss(),
+                                      .input_key = config.input_key(),
+                                      .target_key = config.target_key()});
+}
+
+MixUp::MixUp(MixUpOptions options) : options_(std::move(options)) {
+  if (!(options_.alpha >= 0 && std::isfinite(options_.alpha))) {
+    throw_if_error(field_error("alpha", "must be a number that is not negative"));
+  }
+}
+
+AlgorithmTraits MixUp::traits() const {
+  AlgorithmTraits traits{.paper = "Zhang et al., 2017, arXiv:1710.09412"};
+  if (options_.interpolate_loss) {
+    traits.events = {Event::kBeforeForward, Event::kBeforeBackward};
+    traits.interpolates_loss = true;
+  } else {
+    traits.events = {Event::kBeforeForward, Event::kBeforeLoss, Event::kAfterLoss};
+    traits.replaces_targets = true;
+  }
+  return traits;
+}
+
+bool MixUp::match(Event event, const State& state) const {
+  if (event == Event::kBeforeForward) return true;
+  return options_.interpolate_loss ? event == Event::kBeforeBackward
+                                   : event == Event::kBeforeLoss || event == Event::kAfterLoss;
+}
+
+void MixUp::apply(Event event, State& state, Logger& logger) {
+  if (event == Event::kBeforeForward) return mix_input(state);
+  if (event == Event::kBeforeLoss) return mix_targets(state);
+  if (event == Event::kBeforeBackward) mix_loss(state);
+  restore(state);
+}
+
+void MixUp::mix_input(State& state) {
+  const std::string key = input_key(state.batch);
+  found_input_ = state.batch.at(key);
+  found_targets_ = state.batch.at(target_key(state.batch));
+  at::Generator generator = state.generator(name());
+  weight_ = draw_mixing_weight(options_.alpha, generator);
+  permutation_ = at::randperm(found_input_.size(0), generator, at::TensorOptions(at::kLong))
+                     .to(found_input_.device());
+  state.batch.set(key, mixup_batch(found_input_, permutation_, weight_));
+}
+
+void MixUp::mix_targets(State& state) {
+  const std::string key = target_key(state.batch);
+  found_targets_ = state.batch.at(key);
+  state.batch.set(
+      key, mixup_targets(logits_of(state.outputs, name()), found_targets_, permutation_, weight_));
+}
+
+void MixUp::mix_loss(State& state) {
+  Batch permuted = state.batch;
+  permuted.set(target_key(state.batch), found_targets_.index_select(0, permutation_));
+  state.loss = lerp(state.loss, state.model->loss(state.outputs, permuted), weight_);
+}
+
+void MixUp::restore(State& state) {
+  state.batch.set(input_key(state.batch), std::move(found_input_));
+  state.batch.set(target_key(state.batch), std::move(found_targets_));
+}
+
+std::string MixUp::input_key(const Batch& batch) const {
+  return options_.input_key.empty() ? std::string(batch.input_name()) : options_.input_key;
+}
+
+std::string MixUp::target_key(const Batch& batch) const {
+  return options_.target_key.empty() ? std::string(batch.target_name()) : options_.target_key;
+}
+
+COMPOSER_REGISTER(Algorithm, MixUp);
+
+}  // namespace composer

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "composer/core/algorithm.h"
+#include "composer/core/tensor_dict.h"
+
+namespace composer {
+
+namespace config {
+class MixUp;
+}
+
+/// min(z, 1 - z) with z from Beta(alpha, alpha), so that the sample itself always counts for more
+/// than the one that is mixed in. 0 when alpha is.
+double draw_mixing_weight(double alpha, const at::Generator& generator);
+
+/// (1 - weight) input + weight input[permutation], along the first dimension. For inputs, and for
+/// targets that are weights. Throws a ValueError when `input` is not of floating point.
+at::Tensor mixup_batch(const at::Tensor& input, const at::Tensor& permutation, double weight);
+
+/// The same for the targets of `logits`, [N, C, ...]; classes, [N, ...], become weights first.
+at::Tensor mixup_targets(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor& permutation, double weight);
+
+struct MixUpOptions {
+  /// The mixing weight is drawn from Beta(alpha, alpha).
+  double alpha = 0.2;
+  /// Mixes the losses of both targets instead of the targets.
+  bool interpolate_loss = false;
+  /// The batch's tensors to mix; empty for Batch::input_name() and Batch::target_name().
+  std::string input_key = {};
+  std::string target_key = {};
+};
+
+/// Trains on convex combinations of samples with their targets (Zhang et al., 2017,
+/// arXiv:1710.09412). One weight and one permutation for each microbatch.
+///
+/// before_forward mixes the input. Then, either before_loss mixes the targets and after_loss puts
+/// both back as they were; or, with `interpolate_loss`, before_backward replaces the loss by the
+/// combination of the model's loss and its loss for the permuted targets, which is the same thing
+/// where the loss is linear in the targets and works where it takes classes only.
+///
+/// Differs from Composer: what was mixed is restored, for metrics and for whatever comes after;
+/// mixed targets are made of what an algorithm before this one has put there, so that smoothing
+/// labels before or after mixing them is the same; losses of several terms are interpolated term by
+/// term.
+class MixUp final : public Algorithm {
+ public:
+  using Config = config::MixUp;
+  static absl::StatusOr<std::unique_ptr<Algorithm>> create(const Config& config);
+
+  explicit MixUp(MixUpOptions options = {});
+
+  AlgorithmTraits traits() const override;
+  bool match(Event event, const State& state) const override;
+  void apply(Event event, State& state, Logger& logger) override;
+
+ private:
+  void mix_input(State& state);
+  void mix_targets(State& state);
+  void mix_loss(State& state);
+  void restore(State& state);
+  std::string input_key(const Batch& batch) const;
+  std::string target_key(const Batch& batch) const;
+
+  MixUpOptions options_;
+  // What was drawn for this microbatch, and what it had, until it is restored.
+  double weight_ = 0;
+  at::Tensor permutation_;
+  at::Tensor found_input_;
+  at::Tensor found_targets_;
+};
+
+}  // namespace composer
