@@ -1,0 +1,25 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace composer {
+
+// Each adds one subcommand to the command line. When it is the one that was chosen, it runs while
+// the arguments are parsed, and `exit_code` holds one of exit_codes.h afterwards.
+
+/// composer train CONFIG [field=value ...]
+void add_train(CLI::App& app, int& exit_code);
+/// composer eval CONFIG weights=FILE [field=value ...]
+void add_eval(CLI::App& app, int& exit_code);
+/// composer predict CONFIG weights=FILE --output FILE [field=value ...]
+void add_predict(CLI::App& app, int& exit_code);
+/// composer check CONFIG [field=value ...]
+void add_check(CLI::App& app, int& exit_code);
+/// composer list [KIND]
+void add_list(CLI::App& app, int& exit_code);
+/// composer describe NAME
+void add_describe(CLI::App& app, int& exit_code);
+
+}  // namespace composer

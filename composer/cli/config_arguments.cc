@@ -1,0 +1,88 @@
+#include "composer/cli/config_arguments.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "composer/base/status.h"
+#include "composer/cli/interrupt.h"
+#include "composer/config/chosen_item.h"
+#include "composer/core/data_loader.h"
+#include "composer/trainer/from_config.h"
+
+namespace composer {
+namespace {
+
+// The trainer does this when it starts to fit; here it is known which field is wrong.
+absl::Status validate_schedules(const config::Run& run, const State& state,
+                                const DataLoader& train) {
+  if (!state.max_duration.has_value()) return absl::OkStatus();
+  const ScheduleClock clock = {state.timestamp, *state.max_duration, train.batches_per_epoch()};
+  for (int i = 0; i < run.schedulers_size(); ++i) {
+    absl::Status status = state.schedulers[i]->validate(clock);
+    if (status.ok()) continue;
+    COMPOSER_ASSIGN_OR_RETURN(const ChosenItem item, chosen_item(run.schedulers(i)));
+    return in_field(absl::StrCat("schedulers[", i, "]"), in_field(item.field, std::move(status)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
+  command.add_option("config", arguments.config, "A .textproto, .yaml or .json file")->required();
+  command.add_option("overrides", arguments.overrides,
+                     "field=value, such as optimizer.sgd.lr=0.1; list+=value appends");
+  add_plugin_option(command, arguments.plugins);
+  command.add_flag("-v,--verbose", arguments.verbosity, "Says more; twice, even more");
+}
+
+absl::StatusOr<ResolvedConfig> read_config(const ConfigArguments& arguments) {
+  if (absl::Status status = load_plugins(arguments.plugins); !status.ok()) {
+    return annotate("composer", status);
+  }
+  return load_config(arguments.config, arguments.overrides);
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> create_trainer(const config::Run& run,
+                                                        const RunContext& context) {
+  COMPOSER_ASSIGN_OR_RETURN(TrainerOptions options, build_trainer_options(run, context));
+  options.callbacks.push_back(std::make_unique<InterruptCallback>());
+  const std::shared_ptr<DataLoader> train = options.train;
+  auto trainer = Trainer::create(std::move(options));
+  if (trainer.ok() && train != nullptr) {
+    COMPOSER_RETURN_IF_ERROR(validate_schedules(run, (*trainer)->state(), *train));
+  }
+  return trainer;
+}
+
+std::string error_text(absl::string_view command, const ResolvedConfig& config,
+                       const absl::Status& status) {
+  if (field_of(status).empty()) return absl::StrCat("composer ", command, ": ", status.message());
+  return std::string(located(config, status).message());
+}
+
+void keep_for_evaluation(config::Run& run) {
+  run.clear_train();
+  run.clear_max_duration();
+  run.clear_optimizer();
+  run.clear_schedulers();
+  run.clear_callbacks();
+  config::Logger console;
+  console.mutable_console();
+  for (const config::Logger& logger : run.loggers()) {
+    if (logger.has_console()) console = logger;
+  }
+  run.clear_loggers();
+  *run.add_loggers() = std::move(console);
+}
+
+bool stderr_is_terminal() {
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::string(term) != "dumb";
+}
+
+}  // namespace composer

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "composer/cli/plugin_arguments.h"
+#include "composer/config/load_config.h"
+#include "composer/core/registries.h"
+#include "composer/trainer/trainer.h"
+
+namespace CLI {
+class App;
+}
+
+namespace composer {
+
+/// CONFIG [field=value ...] [--plugin FILE]... [-v], which several subcommands take.
+struct ConfigArguments {
+  std::string config;
+  std::vector<std::string> overrides;
+  PluginArguments plugins;
+  int verbosity = 0;
+};
+
+void add_config_arguments(CLI::App& command, ConfigArguments& arguments);
+
+/// Loads the plugins, then reads and checks the config. The message of an error is what the user is
+/// to see, all errors of the config included.
+absl::StatusOr<ResolvedConfig> read_config(const ConfigArguments& arguments);
+
+/// The trainer that `config` describes; it stops on SIGINT and SIGTERM within a SignalScope.
+absl::StatusOr<std::unique_ptr<Trainer>> create_trainer(const config::Run& run,
+                                                        const RunContext& context);
+
+/// What the user is to see of an error that came up after reading: with the place of its field when
+/// it is about one, otherwise with the command's name in front.
+std::string error_text(absl::string_view command, const ResolvedConfig& config,
+                       const absl::Status& status);
+
+/// Takes out what evaluation and prediction do without: training data, optimizer, schedules,
+/// callbacks, and every logger but the console, since these commands make no folder.
+void keep_for_evaluation(config::Run& run);
+
+/// True when progress may be drawn in place on stderr.
+bool stderr_is_terminal();
+
+}  // namespace composer
