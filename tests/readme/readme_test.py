@@ -1,0 +1,79 @@
+"""What the README shows is what the repository holds, builds and prints.
+
+Usage: readme_test.py COMPOSER TRAIN_CLASSIFIER CUSTOM_ALGORITHM
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+failures = []
+
+
+def check(right, message):
+    if not right:
+        failures.append(message)
+
+
+def block(readme, marker):
+    """The fenced block after the comment `<!-- marker -->`."""
+    match = re.search(
+        r"<!-- " + re.escape(marker) + r" -->\n```\w*\n(.*?)```\n", readme, re.DOTALL)
+    check(match, f"README.md has no block marked {marker}")
+    return match.group(1) if match else ""
+
+
+def source(path, begin=None, end=None):
+    text = pathlib.Path(path).read_text()
+    if begin:
+        text = text.split(begin + "\n", 1)[1]
+    return text.split(end + "\n", 1)[0] if end else text
+
+
+def run(*command, code=0):
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    check(result.returncode == code,
+          f"{' '.join(command)}: exit code {result.returncode}, expected {code}\n{result.stderr}")
+    return result
+
+
+def main(composer, train_classifier, custom_algorithm):
+    readme = pathlib.Path("README.md").read_text()
+
+    config = "examples/configs/fashion_mnist.textproto"
+    check(block(readme, config) == source(config), f"README.md shows another {config}")
+    run(composer, "check", config)
+
+    program = source("examples/train_classifier.cc",
+                     begin="//   ./bazelw run //examples:train_classifier -- 2ep\n")
+    check(block(readme, "examples/train_classifier.cc") == program,
+          "README.md shows another examples/train_classifier.cc")
+    output = run(train_classifier, "3ba").stdout
+    check("accuracy" in output, f"train_classifier printed {output!r}")
+
+    algorithm = source("examples/custom_algorithm.cc", begin="// README: begin", end="// README: end")
+    check(block(readme, "examples/custom_algorithm.cc") == algorithm,
+          "README.md shows another examples/custom_algorithm.cc")
+    output = run(custom_algorithm).stdout
+    accuracy = re.search(r"accuracy ([\d.]+)", output)
+    check(accuracy and float(accuracy.group(1)) > 0.9, f"custom_algorithm printed {output!r}")
+
+    # The mistakes, and what is said of them.
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "mistakes.textproto")
+        path.write_text(block(readme, "mistakes"))
+        said = run(composer, "check", str(path), code=2).stderr.replace(f"{folder}/", "")
+        check(said == block(readme, "what is said"), f"of the README's mistakes is said:\n{said}")
+
+    for match in re.finditer(r"`((?:composer|algorithms|examples|proto|models|tests|benchmarks)/[\w/.*]+)`", readme):
+        path = match.group(1)
+        check(not path.endswith((".cc", ".h", ".textproto")) or pathlib.Path(path).exists(),
+              f"README.md names {path}, which does not exist")
+
+
+main(*sys.argv[1:])
+for failure in failures:
+    print("FAILED:", failure)
+sys.exit(bool(failures))
