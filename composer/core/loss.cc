@@ -27,7 +27,8 @@ Loss Loss::scaled(double factor) const {
 
 Loss Loss::detached() const {
   Loss result = *this;
-  for (auto& [name, term] : result.terms_) term = scalar(term).detach();
+  // variable_data is detach without a call through the dispatcher.
+  for (auto& [name, term] : result.terms_) term = scalar(term).variable_data();
   return result;
 }
 

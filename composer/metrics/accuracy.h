@@ -33,6 +33,8 @@ class Accuracy final : public Metric {
   absl::Status load_state_dict(const StateDict& state) override;
 
  private:
+  void add_small(const at::Tensor& outputs, const at::Tensor& targets);
+
   const AccuracyOptions options_;
   Sum right_;
   Sum counted_;

@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,14 @@
 #include "composer/trainer/trainer.h"
 
 namespace composer {
+namespace {
+
+bool is_on(at::Device device, const Batch& batch) {
+  return std::all_of(batch.begin(), batch.end(),
+                     [&](const auto& entry) { return entry.second.device() == device; });
+}
+
+}  // namespace
 
 // The training loop. Every event stands here, in order, and nothing else happens between two of
 // them than what the lines say.
@@ -133,20 +142,22 @@ at::Tensor Trainer::forward_backward(const Batch& whole, int64_t samples) {
 
   const int64_t size = s.device_train_microbatch_size;
   const bool accumulate = size > 0 && size < samples;
-  const std::vector<Batch> parts = accumulate ? whole.split(size) : std::vector<Batch>{whole};
+  const std::vector<Batch> parts = accumulate ? whole.split(size) : std::vector<Batch>();
+  const size_t count = accumulate ? parts.size() : 1;
   const bool measure = logger_.due() && !s.train_metrics.empty();
   if (measure) s.train_metrics.reset();
 
   Step step(*this);
   Loss total;
   bool updated_itself = false;
-  for (size_t i = 0; i < parts.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     s.microbatch = static_cast<int64_t>(i);
-    s.batch = parts[i].to(s.device);
+    s.batch = accumulate ? parts[i] : whole;
+    if (!is_on(s.device, s.batch)) s.batch = s.batch.to(s.device);
     s.outputs = {};
     s.loss = {};
     const Batch clean = measure ? s.batch : Batch();
-    gradient_reducer_->prepare(i + 1 == parts.size());
+    gradient_reducer_->prepare(i + 1 == count);
 
     s.loss = s.model->train_step(step);
     TORCH_CHECK_VALUE(i == 0 || s.loss.empty() == updated_itself,
@@ -160,7 +171,11 @@ at::Tensor Trainer::forward_backward(const Batch& whole, int64_t samples) {
           static_cast<double>(s.batch.num_samples()) / static_cast<double>(samples);
       step.backward(accumulate ? loss * weight : loss);
       engine_.run(Event::kAfterBackward);
-      total.add(accumulate ? s.loss.detached().scaled(weight) : s.loss.detached());
+      if (accumulate) {
+        total.add(s.loss.detached().scaled(weight));
+      } else {
+        total = s.loss.detached();
+      }
     }
     if (measure) update_train_metrics(clean);
   }
