@@ -4,7 +4,6 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
-#include "composer/base/logging.h"
 #include "composer/core/evaluation_mode.h"
 #include "composer/core/model.h"
 #include "composer/trainer/trainer.h"

@@ -141,5 +141,22 @@ TEST(MetricsTest, ShapesThatDoNotFitAreRefused) {
   EXPECT_THROW(accuracy.merge(Accuracy({.top_k = 2})), c10::ValueError);
 }
 
+// Small batches in single precision are counted in a loop, all others by operators.
+TEST(AccuracyTest, CountsTheSameInALoopAsByOperators) {
+  at::Tensor logits = at::randn({64, 10});
+  logits[3][4] = std::nan("");
+  logits[5].fill_(1.0);  // all equal: the first counts
+  at::Tensor targets = at::randint(10, {64}, at::kLong);
+  targets[3] = 4;
+  targets[5] = 0;
+  targets[7] = -100;
+  Accuracy loop, operators;
+  loop.update(logits, targets);
+  operators.update(logits.to(at::kDouble), targets);
+  EXPECT_EQ(loop.compute(), operators.compute());
+  EXPECT_TRUE(loop.state_dict().identical(operators.state_dict()));
+  EXPECT_ANY_THROW(loop.update(logits, targets.narrow(0, 0, 63)));
+}
+
 }  // namespace
 }  // namespace composer
