@@ -10,7 +10,7 @@
 #include "composer/core/snapshot.h"             // IWYU pragma: export
 #include "composer/core/state.h"                // IWYU pragma: export
 #include "composer/data/batches_loader.h"       // IWYU pragma: export
-#include "composer/data/fashion_mnist.h"        // IWYU pragma: export
+#include "composer/data/sources/fashion_mnist.h"        // IWYU pragma: export
 #include "composer/data/loader.h"               // IWYU pragma: export
 #include "composer/data/tensor_dataset.h"       // IWYU pragma: export
 #include "composer/loggers/console.h"           // IWYU pragma: export

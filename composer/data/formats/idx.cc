@@ -1,4 +1,4 @@
-#include "composer/data/idx.h"
+#include "composer/data/formats/idx.h"
 
 #include <algorithm>
 #include <limits>
@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "composer/base/status.h"
-#include "composer/data/gzip_reader.h"
+#include "composer/data/formats/gzip_reader.h"
 
 namespace composer {
 namespace {

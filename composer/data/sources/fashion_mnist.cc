@@ -1,4 +1,4 @@
-#include "composer/data/fashion_mnist.h"
+#include "composer/data/sources/fashion_mnist.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "composer/base/status.h"
-#include "composer/data/idx.h"
+#include "composer/data/formats/idx.h"
 #include "composer/data/registry.h"
 #include "proto/data.pb.h"
 

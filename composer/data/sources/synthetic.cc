@@ -1,4 +1,4 @@
-#include "composer/data/synthetic.h"
+#include "composer/data/sources/synthetic.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>

@@ -1,4 +1,4 @@
-#include "tests/data/idx_files.h"
+#include "tests/data/formats/idx_files.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "composer/data/synthetic.h"
+#include "composer/data/sources/synthetic.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "composer/data/idx.h"
+#include "composer/data/formats/idx.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/formats/idx_files.h"
 
 namespace composer {
 namespace {

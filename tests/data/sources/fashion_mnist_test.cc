@@ -1,4 +1,4 @@
-#include "composer/data/fashion_mnist.h"
+#include "composer/data/sources/fashion_mnist.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
 #include "proto/data.pb.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/formats/idx_files.h"
 
 namespace composer {
 namespace {

@@ -1,4 +1,4 @@
-#include "composer/data/gzip_reader.h"
+#include "composer/data/formats/gzip_reader.h"
 
 #include <algorithm>
 #include <cerrno>
