@@ -6,15 +6,15 @@
 #include "algorithms/selective_backprop.h"
 #include "composer/composer.h"
 #include "models/cnn.h"
-#include "proto/data.pb.h"
+#include "proto/dataset.pb.h"
 
 using namespace composer;
 
-absl::StatusOr<std::shared_ptr<DataLoader>> fashion_mnist(config::FashionMnist::Split split) {
+absl::StatusOr<std::shared_ptr<DataLoader>> fashion_mnist(config::Split split) {
   config::FashionMnist config;
   config.set_split(split);
   COMPOSER_ASSIGN_OR_RETURN(auto dataset, FashionMnist::create(config));
-  const bool train = split == config::FashionMnist::TRAIN;
+  const bool train = split == config::TRAIN;
   return MapDataLoader::create(dataset, {.batch_size = train ? 128 : 500, .shuffle = train});
 }
 
@@ -22,8 +22,8 @@ absl::Status train(const std::string& duration) {
   seed_everything(17);
   TrainerOptions options;
   options.model = std::make_shared<Cnn>();
-  COMPOSER_ASSIGN_OR_RETURN(options.train, fashion_mnist(config::FashionMnist::TRAIN));
-  COMPOSER_ASSIGN_OR_RETURN(auto test, fashion_mnist(config::FashionMnist::TEST));
+  COMPOSER_ASSIGN_OR_RETURN(options.train, fashion_mnist(config::TRAIN));
+  COMPOSER_ASSIGN_OR_RETURN(auto test, fashion_mnist(config::TEST));
   options.evaluators = {{.label = "test", .data = test}};
   options.optimizers = {sgd({.lr = 0.1, .momentum = 0.9})};
   options.algorithms.push_back(std::make_unique<LabelSmoothing>(0.1));

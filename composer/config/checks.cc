@@ -132,14 +132,15 @@ absl::Status check_regex(const std::string& text) {
   return absl::OkStatus();
 }
 
-absl::Status check_auto_or_int(const std::string& text) {
+absl::Status check_auto_or_int(const config::Check& check, const std::string& text) {
   int32_t number;
   const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
-  if (text == "auto" || (digits && absl::SimpleAtoi(text, &number) && number > 0)) {
+  if (text == "auto" || (digits && absl::SimpleAtoi(text, &number) &&
+                         number >= (check.has_min() ? check.min() : 1))) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("expected \"auto\" or a whole number above 0, found \"", text, "\""));
+      absl::StrCat("expected ", auto_or_int_words(check), ", found \"", text, "\""));
 }
 
 absl::Status check_path(config::PathKind kind, const std::string& text) {
@@ -170,7 +171,7 @@ absl::Status check_path(config::PathKind kind, const std::string& text) {
 absl::Status check_string(const config::Check& check, const std::string& text,
                           const CheckOptions& options) {
   if (check.time_size() > 0) return check_time(check, text);
-  if (check.auto_or_int()) return check_auto_or_int(text);
+  if (check.auto_or_int()) return check_auto_or_int(check, text);
   if (check.regex()) return check_regex(text);
   if (check.path() != config::ANY_PATH && options.paths) return check_path(check.path(), text);
   return absl::OkStatus();
@@ -198,6 +199,11 @@ absl::Status check_value(const Message& message, const FieldDescriptor* field, i
   }
 }
 
+std::string auto_or_int_words(const config::Check& check) {
+  return check.has_min() ? absl::StrCat("\"auto\" or a whole number of at least ", check.min())
+                         : "\"auto\" or a whole number above 0";
+}
+
 bool is_required(const FieldDescriptor* field) {
   return field->is_required() || field->options().GetExtension(config::check).required();
 }
@@ -206,14 +212,16 @@ std::vector<std::string> describe_checks(const FieldDescriptor* field) {
   const config::Check& check = field->options().GetExtension(config::check);
   std::vector<std::string> words;
   if (is_required(field)) words.push_back("required");
-  if (const std::string range = range_words(check); !range.empty()) words.push_back(range);
+  if (const std::string range = range_words(check); !range.empty() && !check.auto_or_int()) {
+    words.push_back(range);
+  }
   if (check.time_size() > 0) {
     words.push_back(absl::StrCat("a time in ", unit_words(check),
                                  check.zero_time() ? ", may be zero" : ", above zero"));
   }
   if (check.path() == config::EXISTING_FILE) words.push_back("an existing file");
   if (check.path() == config::EXISTING_FOLDER) words.push_back("an existing folder");
-  if (check.auto_or_int()) words.push_back("\"auto\" or a whole number above 0");
+  if (check.auto_or_int()) words.push_back(auto_or_int_words(check));
   if (check.regex()) words.push_back("a regular expression (ECMAScript)");
   return words;
 }

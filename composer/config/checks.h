@@ -10,6 +10,10 @@
 
 namespace composer {
 
+namespace config {
+class Check;
+}
+
 struct CheckOptions {
   /// Whether files and folders must be there.
   bool paths = true;
@@ -21,6 +25,9 @@ struct CheckOptions {
 absl::Status check_value(const google::protobuf::Message& message,
                          const google::protobuf::FieldDescriptor* field, int index,
                          const CheckOptions& options);
+
+/// What a string with the check `auto_or_int` may be, in words.
+std::string auto_or_int_words(const config::Check& check);
 
 /// Whether the field must be given.
 bool is_required(const google::protobuf::FieldDescriptor* field);

@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 #include "composer/base/suggest.h"
+#include "composer/config/checks.h"
 #include "composer/config/schema.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "proto/options.pb.h"
@@ -261,8 +262,9 @@ std::string expected_scalar(const FieldDescriptor* field) {
     case FieldDescriptor::CPPTYPE_ENUM:
       return absl::StrCat("one of ", enumerate(value_names(field->enum_type()), "or"));
     case FieldDescriptor::CPPTYPE_STRING:
-      if (field->options().GetExtension(config::check).auto_or_int()) {
-        return "\"auto\" or a whole number above 0";
+      if (const config::Check& check = field->options().GetExtension(config::check);
+          check.auto_or_int()) {
+        return auto_or_int_words(check);
       }
       return field->options().GetExtension(config::check).time_size() > 0
                  ? "a string such as \"10ep\""

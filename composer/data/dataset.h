@@ -1,12 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/types/span.h"
 #include "composer/core/tensor_dict.h"
 
 namespace composer {
+
+struct Learnt {
+  /// A text that the run keeps, and that the same kind of dataset reads back.
+  std::string text;
+  /// Whether it comes from these very samples, which is right for training alone.
+  bool from_own_samples = false;
+};
 
 /// Samples by index. Constant once made: the methods may be called from several threads at once,
 /// and a sample is a function of its index alone. What cannot be read throws, with the file and the
@@ -26,6 +34,9 @@ class Dataset {
 
   /// In messages: "fashion_mnist (train)".
   virtual std::string name() const = 0;
+
+  /// What was learnt from data and is needed to read other splits alike: categories, means.
+  virtual std::optional<Learnt> learnt() const { return std::nullopt; }
 };
 
 /// A dataset whose natural step is a batch: data in memory costs one gather.

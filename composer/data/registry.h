@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "composer/base/registry.h"
 #include "composer/data/dataset.h"
+#include "composer/data/iterable_dataset.h"
 #include "google/protobuf/message.h"
 
 namespace composer {
@@ -17,6 +18,15 @@ struct RegistryTraits<Dataset> {
   static absl::string_view kind() { return "dataset"; }
   using Factory =
       std::function<absl::StatusOr<std::shared_ptr<Dataset>>(const google::protobuf::Message&)>;
+};
+
+/// The same for `stream`: `COMPOSER_REGISTER(IterableDataset, JsonLinesStream)`, whose Config may
+/// be that of a Dataset.
+template <>
+struct RegistryTraits<IterableDataset> {
+  static absl::string_view kind() { return "stream"; }
+  using Factory = std::function<absl::StatusOr<std::shared_ptr<IterableDataset>>(
+      const google::protobuf::Message&)>;
 };
 
 }  // namespace composer

@@ -11,7 +11,7 @@
 #include "composer/base/registry.h"
 #include "composer/base/status.h"
 #include "composer/config/build_chosen.h"
-#include "proto/data.pb.h"
+#include "proto/dataset.pb.h"
 
 namespace composer {
 
@@ -62,8 +62,11 @@ TEST(ChosenItemTest, UnpacksAnAnyIntoTheTypeThatItNames) {
 TEST(ChosenItemTest, ListsTheMembersWhenNoneIsSet) {
   const absl::Status status = chosen_item(config::Dataset()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(status.message(),
-            "no dataset is chosen; write one of fashion_mnist, synthetic, plugin");
+  EXPECT_EQ(
+      status.message(),
+      "no dataset is chosen; write one of fashion_mnist, synthetic, mnist, cifar10, cifar100, "
+      "image_folder, csv, numpy, safetensors, text, sentencepiece, tokens, mds, json_lines, "
+      "bible_kjv, mixture, plugin");
 }
 
 TEST(ChosenItemTest, NamesAnUnknownTypeOfAnAny) {

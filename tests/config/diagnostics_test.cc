@@ -153,7 +153,7 @@ TEST(ConfigErrors, NothingChosen) {
 TEST(ConfigErrors, MissingFieldsAreAllNamed) {
   EXPECT_EQ(
       error_of("train { }\nevaluators { data { dataset { synthetic { } } batch_size: 1 } }"),
-      R"(a.textproto:1:7: train.dataset: required, but missing; choose one of fashion_mnist, synthetic or plugin
+      R"(a.textproto:1:7: train.dataset: required, but missing; choose one of fashion_mnist, synthetic, mnist, cifar10, cifar100, image_folder, csv, numpy, safetensors, text, sentencepiece, tokens, mds, json_lines, bible_kjv, mixture or plugin
 a.textproto:1:7: train.batch_size: required, but missing; expected a whole number of 64 bits
 a.textproto:2:41: evaluators[0].data.dataset.synthetic.shape: required, but missing; expected at least one element
 3 errors)");

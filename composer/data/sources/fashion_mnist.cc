@@ -13,7 +13,7 @@
 #include "composer/base/status.h"
 #include "composer/data/formats/idx.h"
 #include "composer/data/registry.h"
-#include "proto/data.pb.h"
+#include "proto/dataset.pb.h"
 
 namespace composer {
 namespace {
@@ -59,7 +59,7 @@ absl::StatusOr<std::shared_ptr<FashionMnist>> FashionMnist::create(const Config&
   if (!(config.std() > 0) || !std::isfinite(config.std())) {
     return field_error("std", absl::StrCat("std is ", config.std(), "; it must be above 0"));
   }
-  const std::string prefix = config.split() == Config::TRAIN ? "train" : "t10k";
+  const std::string prefix = config.split() == config::TRAIN ? "train" : "t10k";
   COMPOSER_ASSIGN_OR_RETURN(const std::string images_path,
                             find(config.dir(), prefix + "-images-idx3-ubyte"));
   COMPOSER_ASSIGN_OR_RETURN(const std::string labels_path,
@@ -88,7 +88,7 @@ absl::StatusOr<std::shared_ptr<FashionMnist>> FashionMnist::create(const Config&
 
 FashionMnist::FashionMnist(const Config& config, std::vector<uint8_t> images,
                            std::vector<uint8_t> labels)
-    : name_(config.split() == Config::TRAIN ? "fashion_mnist (train)" : "fashion_mnist (test)"),
+    : name_(config.split() == config::TRAIN ? "fashion_mnist (train)" : "fashion_mnist (test)"),
       images_(std::move(images)),
       labels_(std::move(labels)) {
   // In float, step by step, as torchvision's ToTensor and Normalize: the same bits.

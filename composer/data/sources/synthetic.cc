@@ -11,7 +11,7 @@
 #include "composer/base/status.h"
 #include "composer/data/gather.h"
 #include "composer/data/registry.h"
-#include "proto/data.pb.h"
+#include "proto/dataset.pb.h"
 
 namespace composer {
 namespace {

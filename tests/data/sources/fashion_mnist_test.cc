@@ -15,7 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
-#include "proto/data.pb.h"
+#include "proto/dataset.pb.h"
 #include "tests/data/formats/idx_files.h"
 
 namespace composer {
@@ -23,7 +23,7 @@ namespace {
 
 config::FashionMnist split_config(const std::string& split) {
   config::FashionMnist config;
-  config.set_split(split == "train" ? config::FashionMnist::TRAIN : config::FashionMnist::TEST);
+  config.set_split(split == "train" ? config::TRAIN : config::TEST);
   return config;
 }
 

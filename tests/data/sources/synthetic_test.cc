@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "composer/base/status.h"
-#include "proto/data.pb.h"
+#include "proto/dataset.pb.h"
 
 namespace composer {
 namespace {
