@@ -6,7 +6,8 @@
 #include "composer/base/status.h"
 #include "composer/config/build_chosen.h"
 #include "composer/core/registries.h"
-#include "proto/optim.pb.h"
+#include "proto/optimizer.pb.h"
+#include "proto/scheduler.pb.h"
 
 namespace composer {
 

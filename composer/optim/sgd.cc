@@ -7,7 +7,7 @@
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
-#include "proto/optim.pb.h"
+#include "proto/optimizer.pb.h"
 
 namespace composer {
 namespace {

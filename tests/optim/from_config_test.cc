@@ -5,11 +5,12 @@
 
 #include "composer/base/status.h"
 #include "composer/optim/adamw.h"
-#include "composer/optim/constant.h"
-#include "composer/optim/cosine_annealing_with_warmup.h"
+#include "composer/optim/schedules/constant.h"
+#include "composer/optim/schedules/cosine_annealing_with_warmup.h"
 #include "composer/optim/sgd.h"
 #include "google/protobuf/text_format.h"
-#include "proto/optim.pb.h"
+#include "proto/optimizer.pb.h"
+#include "proto/scheduler.pb.h"
 
 namespace composer {
 namespace {

@@ -1,4 +1,4 @@
-#include "composer/optim/schedule_times.h"
+#include "composer/optim/schedules/schedule_times.h"
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"

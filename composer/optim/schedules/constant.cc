@@ -1,11 +1,11 @@
-#include "composer/optim/constant.h"
+#include "composer/optim/schedules/constant.h"
 
 #include <memory>
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
-#include "composer/optim/schedule_times.h"
-#include "proto/optim.pb.h"
+#include "composer/optim/schedules/schedule_times.h"
+#include "proto/scheduler.pb.h"
 
 namespace composer {
 

@@ -1,4 +1,4 @@
-#include "composer/optim/cosine_annealing_with_warmup.h"
+#include "composer/optim/schedules/cosine_annealing_with_warmup.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
-#include "composer/optim/schedule_times.h"
-#include "proto/optim.pb.h"
+#include "composer/optim/schedules/schedule_times.h"
+#include "proto/scheduler.pb.h"
 
 namespace composer {
 namespace {

@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "composer/base/status.h"
-#include "composer/optim/constant.h"
-#include "composer/optim/cosine_annealing_with_warmup.h"
+#include "composer/optim/schedules/constant.h"
+#include "composer/optim/schedules/cosine_annealing_with_warmup.h"
 
 namespace composer {
 namespace {
