@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/json_text.h"
+#include "composer/base/utf8.h"
 
 namespace composer {
 namespace {
@@ -136,32 +137,6 @@ std::string JsonCursor::string() {
   }
   if (ok() && !is_utf8(out)) fail("a string is not UTF-8");
   return ok() ? out : std::string();
-}
-
-bool is_utf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = [&](size_t k) {
-      return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u;
-    };
-    const uint32_t first = byte(0);
-    const size_t length = first < 0x80   ? 1
-                          : first < 0xc2 ? 0
-                          : first < 0xe0 ? 2
-                          : first < 0xf0 ? 3
-                          : first < 0xf5 ? 4
-                                         : 0;
-    if (length == 0) return false;
-    for (size_t k = 1; k < length; ++k) {
-      if ((byte(k) & 0xc0) != 0x80) return false;
-    }
-    // Overlong forms, surrogates, and what is above U+10FFFF.
-    if (first == 0xe0 && byte(1) < 0xa0) return false;
-    if (first == 0xed && byte(1) >= 0xa0) return false;
-    if (first == 0xf0 && byte(1) < 0x90) return false;
-    if (first == 0xf4 && byte(1) >= 0x90) return false;
-    i += length;
-  }
-  return true;
 }
 
 }  // namespace composer

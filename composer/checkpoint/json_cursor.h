@@ -41,7 +41,4 @@ class JsonCursor {
   absl::Status status_;
 };
 
-/// Whether `text` is well-formed UTF-8.
-bool is_utf8(absl::string_view text);
-
 }  // namespace composer

@@ -15,8 +15,8 @@
 #include "composer/base/exceptions.h"
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
+#include "composer/base/utf8.h"
 #include "composer/checkpoint/atomic_file.h"
-#include "composer/checkpoint/json_cursor.h"
 #include "composer/checkpoint/safetensors_header.h"
 
 namespace composer {

@@ -120,6 +120,11 @@ expect "status when apt fails" "$status" 2
 expect "words when apt fails" "$said" "*apt-get failed*sudo apt-get update && *"
 [[ $called != *bazel* ]] || fail "no build without packages: $called"
 
+MISSING="clang-14 libclang-rt-14-dev" USER_ID=0 bazelw build --config=fuzz //a
+expect "a fuzzer's packages" "$called" "*apt-get * install -y * clang-14 libclang-rt-14-dev*bazel *"
+MISSING="clang-14 libclang-rt-14-dev" USER_ID=0 bazelw run //a -- --config=fuzz
+expect "no fuzzer, no clang" "$called" "bazel * run * //a -- --config=fuzz"
+
 # Removed, but dpkg still knows its configuration.
 MISSING="git" REMOVED=git USER_ID=0 bazelw build //a
 expect "a removed package" "$called" "*apt-get * install -y * git*"
