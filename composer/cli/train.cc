@@ -88,6 +88,9 @@ int train(const ConfigArguments& arguments) {
 
   absl::Status status = log.open(path + "/train.log");
   if (status.ok()) status = write_text(path + "/config.textproto", print_resolved(*config));
+  if (const auto learnt = trainer.state().dataloader->learnt(); status.ok() && learnt) {
+    status = write_text(path + "/train_learnt.json", *learnt);
+  }
   if (!status.ok()) return fail(status, kExitFailure);
   say_all(log, start_summary(trainer, chosen_item(run.model())->field));
   log.say(absl::StrCat("writing to ", path));

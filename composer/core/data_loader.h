@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "composer/core/state_dict.h"
 #include "composer/core/tensor_dict.h"
@@ -21,6 +22,13 @@ class DataLoader : public Stateful {
   virtual void seek(int64_t epoch, int64_t batch) = 0;
   /// Nothing at the end of the epoch. Throws when a sample cannot be read.
   virtual std::optional<Batch> next() = 0;
+
+  /// Samples that could not be read and were left out, since the run began; one that comes again
+  /// counts once.
+  virtual int64_t skipped_samples() const { return 0; }
+  /// What was learnt from the data and is needed to read other splits alike, as a text: for the
+  /// run's folder.
+  virtual std::optional<std::string> learnt() const { return std::nullopt; }
 };
 
 }  // namespace composer

@@ -136,7 +136,9 @@ StateDict snapshot(const State& state) {
   result.set("callbacks", states_of(state.callbacks));
   result.set("train_metrics", state.train_metrics.state_dict());
   result.set("timestamp", to_state_dict(state.timestamp));
-  if (state.dataloader != nullptr) result.set("train_loader", state.dataloader->state_dict());
+  if (state.train_dataloader != nullptr) {
+    result.set("train_loader", state.train_dataloader->state_dict());
+  }
   StateDict generators;
   generators.set("cpu", generator_state(at::detail::getDefaultCPUGenerator()));
   if (state.device.is_cuda()) {
@@ -158,8 +160,9 @@ absl::Status restore(State& state, const StateDict& snapshot) {
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* timestamp, snapshot.child("timestamp"));
   COMPOSER_ASSIGN_OR_RETURN(state.timestamp, timestamp_from(*timestamp));
   if (const auto loader = snapshot.child("train_loader");
-      loader.ok() && state.dataloader != nullptr) {
-    COMPOSER_RETURN_IF_ERROR(annotate("train_loader", state.dataloader->load_state_dict(**loader)));
+      loader.ok() && state.train_dataloader != nullptr) {
+    COMPOSER_RETURN_IF_ERROR(
+        annotate("train_loader", state.train_dataloader->load_state_dict(**loader)));
   }
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* generators, snapshot.child("generators"));
   COMPOSER_ASSIGN_OR_RETURN(const at::Tensor cpu, generators->tensor("cpu"));

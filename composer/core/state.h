@@ -37,6 +37,8 @@ struct State {
 
   /// The loader in use, and what it is called in logs: "train", or an evaluator's label.
   DataLoader* dataloader = nullptr;
+  /// The one that is trained on, also while another is in use.
+  DataLoader* train_dataloader = nullptr;
   std::string dataloader_label;
   /// Batches of an epoch of `dataloader`, a subset's limit counted in; unknown for a stream.
   std::optional<int64_t> dataloader_length;

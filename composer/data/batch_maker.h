@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/types/span.h"
@@ -24,6 +25,13 @@ class BatchMaker {
 
   /// In messages: "fashion_mnist (train)".
   virtual std::string name() const = 0;
+
+  /// What a sample takes of one thread's time, roughly, judged by its size; nothing where a sample
+  /// is read from a file or made by code that nobody knows. For the number of workers alone.
+  virtual std::optional<double> nanoseconds_per_sample() const { return std::nullopt; }
+
+  /// The text of Dataset::learnt, which a run keeps.
+  virtual std::optional<std::string> learnt() const { return std::nullopt; }
 };
 
 }  // namespace composer

@@ -10,4 +10,12 @@ namespace composer {
 /// other names, shapes or types than the first. Empty without samples.
 Batch collate(absl::Span<const TensorDict> samples);
 
+/// Makes samples into a batch. Constant: several threads at once. Throws when they do not fit
+/// together.
+class Collate {
+ public:
+  virtual ~Collate() = default;
+  virtual Batch operator()(absl::Span<const TensorDict> samples) const = 0;
+};
+
 }  // namespace composer

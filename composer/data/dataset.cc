@@ -8,6 +8,7 @@
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/data/collate.h"
+#include "composer/data/samplers/sampler.h"
 
 namespace composer {
 
@@ -23,6 +24,8 @@ Batch Dataset::get_batch(absl::Span<const int64_t> indices) const {
   }
   return collate(samples);
 }
+
+std::unique_ptr<Sampler> Dataset::make_sampler(uint64_t, bool) const { return nullptr; }
 
 TensorDict BatchedDataset::get(int64_t index) const {
   TensorDict sample;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -8,6 +9,8 @@
 #include "composer/core/tensor_dict.h"
 
 namespace composer {
+
+class Sampler;
 
 struct Learnt {
   /// A text that the run keeps, and that the same kind of dataset reads back.
@@ -37,6 +40,10 @@ class Dataset {
 
   /// What was learnt from data and is needed to read other splits alike: categories, means.
   virtual std::optional<Learnt> learnt() const { return std::nullopt; }
+
+  /// The order that its samples come in, where the dataset has one of its own, as mixtures do; a
+  /// loader then has no choice but `shuffle`. Null for all others.
+  virtual std::unique_ptr<Sampler> make_sampler(uint64_t seed, bool shuffle) const;
 };
 
 /// A dataset whose natural step is a batch: data in memory costs one gather.

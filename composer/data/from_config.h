@@ -1,7 +1,10 @@
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "composer/core/data_loader.h"
@@ -20,11 +23,14 @@ absl::StatusOr<std::shared_ptr<Dataset>> build_dataset(const config::Dataset& co
 
 /// What a loader must know beside its config.
 struct LoaderContext {
-  /// When the config says nothing: true for training.
-  bool shuffle_by_default = false;
+  /// Whether it is trained on. Then it shuffles when the config says nothing, its workers go on
+  /// with the next epoch, and its dataset may learn from its own samples.
+  bool training = false;
   uint64_t seed = 0;
   int64_t rank = 0;
   int64_t world_size = 1;
+  /// The GPU that batches are copied to, where there is one.
+  std::optional<at::Device> pin_memory_for = std::nullopt;
 };
 
 /// The dataset and its loader. Errors carry a field path relative to `config`: "batch_size",

@@ -10,8 +10,8 @@
 namespace composer {
 
 /// A dataset whose samples are an image of bytes and what belongs to it. A loader's transforms work
-/// on the bytes (see transforms/image_pipeline.h); by itself it gives `input` float [N, channels,
-/// height, width], normalised by its own statistics.
+/// on the bytes (see transforms/image_batch_maker.h); by itself it gives `input` float [N,
+/// channels, height, width], normalised by its own statistics.
 class ImageDataset : public Dataset {
  public:
   /// The image, where it lies in memory or else decoded into `storage`. Valid until `storage`

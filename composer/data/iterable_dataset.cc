@@ -2,9 +2,16 @@
 
 namespace composer {
 
-void RecordReader::skip(int64_t count) {
-  for (int64_t i = 0; i < count && next(); ++i) {
+int64_t RecordReader::skip(int64_t count) {
+  int64_t passed = 0;
+  for (; passed < count; ++passed) {
+    try {
+      if (!next()) break;
+    } catch (...) {
+      // A record like the others, which nobody asked for.
+    }
   }
+  return passed;
 }
 
 }  // namespace composer

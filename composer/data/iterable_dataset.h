@@ -19,8 +19,9 @@ class RecordReader {
   /// call after it gives the record after it.
   virtual std::optional<TensorDict> next() = 0;
 
-  /// Passes over `count` records without decoding them where the format allows it.
-  virtual void skip(int64_t count);
+  /// Passes over `count` records, broken ones too, without decoding them where the format allows
+  /// it. How many there were: fewer at the end.
+  virtual int64_t skip(int64_t count);
 };
 
 /// Samples that are read in order, from a list of files. Constant once made: several readers may be

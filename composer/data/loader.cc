@@ -3,63 +3,47 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <string>
-#include <utility>
+#include <limits>
+#include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "composer/base/exceptions.h"
+#include "composer/base/logging.h"
 #include "composer/base/status.h"
+#include "composer/data/dataset_batch_maker.h"
+#include "composer/data/pinned_batch.h"
+#include "composer/data/samplers/permutation_sampler.h"
+#include "composer/data/samplers/sequential_sampler.h"
+#include "composer/data/workers/single_thread.h"
 
 namespace composer {
 namespace {
 
-// Samples of the epoch's last batch.
-int64_t last_batch_size(int64_t size, const MapDataLoaderOptions& options) {
-  const int64_t rest = size % options.batch_size;
-  return rest == 0 || options.drop_last ? options.batch_size : rest;
+std::shared_ptr<const Sampler> sampler_of(const MapDataLoaderOptions& options, int64_t size) {
+  if (options.sampler != nullptr) return options.sampler;
+  if (options.shuffle) return std::make_shared<PermutationSampler>(size, options.seed);
+  return std::make_shared<SequentialSampler>(size);
 }
 
-int64_t count_batches(int64_t size, const MapDataLoaderOptions& options) {
-  const int64_t full = size / options.batch_size;
-  const int64_t all = full + (!options.drop_last && size % options.batch_size != 0 ? 1 : 0);
-  return std::min(all, options.subset_num_batches.value_or(all));
-}
-
-absl::Status check(const Dataset& dataset, const MapDataLoaderOptions& options) {
-  const int64_t size = dataset.size();
-  if (options.batch_size < 1) {
-    return field_error("batch_size", absl::StrCat("batch_size is ", options.batch_size,
-                                                  "; a batch needs at least one sample"));
-  }
-  if (options.batch_size > size) {
-    return field_error("batch_size", absl::StrCat("batch_size ", options.batch_size,
-                                                  " is larger than the dataset: ", dataset.name(),
-                                                  " has ", size, " samples"));
-  }
-  if (options.subset_num_batches.value_or(1) < 1) {
-    return field_error("subset_num_batches",
-                       absl::StrCat("subset_num_batches is ", *options.subset_num_batches,
-                                    "; leave it out for all batches"));
-  }
-  if (options.world_size < 1 || options.rank < 0 || options.rank >= options.world_size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("there is no rank ", options.rank, " among ", options.world_size, " ranks"));
-  }
-  if (options.batch_size < options.world_size) {
-    return field_error("batch_size",
-                       absl::StrCat("batch_size ", options.batch_size, " leaves some of ",
-                                    options.world_size, " ranks without samples"));
-  }
-  const int64_t last = last_batch_size(size, options);
-  const bool reached = count_batches(size, options) > size / options.batch_size;
-  if (reached && last < options.world_size) {
+absl::Status check_workers(const MapDataLoaderOptions& options) {
+  // More threads than this are a mistake.
+  constexpr int64_t kMostWorkers = 1024;
+  if (options.workers < 0 || options.workers > kMostWorkers) {
     return field_error(
-        "batch_size",
-        absl::StrCat("the last batch of an epoch has ", last, " samples (", dataset.name(), " has ",
-                     size, ", batch_size is ", options.batch_size, "), too few for ",
-                     options.world_size, " ranks; set drop_last"));
+        "workers", absl::StrCat("workers is ", options.workers, "; expected 0 to ", kMostWorkers));
+  }
+  constexpr int64_t kMostAhead = 1 << 20;
+  if (options.prefetch < 1 || options.prefetch > kMostAhead) {
+    return field_error("prefetch", absl::StrCat("prefetch is ", options.prefetch,
+                                                "; expected 1 to ", kMostAhead, " batches"));
+  }
+  if (options.skip_broken_samples.value_or(0) < 0) {
+    return field_error("broken_samples.limit",
+                       absl::StrCat("the limit of broken samples is ", *options.skip_broken_samples,
+                                    "; it must not be negative"));
   }
   return absl::OkStatus();
 }
@@ -74,45 +58,143 @@ std::string describe(absl::Span<const int64_t> indices) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MapDataLoader>> MapDataLoader::create(
-    std::shared_ptr<const Dataset> dataset, const MapDataLoaderOptions& options) {
-  if (dataset == nullptr) return absl::InvalidArgumentError("a MapDataLoader needs a dataset");
-  COMPOSER_RETURN_IF_ERROR(check(*dataset, options));
-  return std::unique_ptr<MapDataLoader>(new MapDataLoader(std::move(dataset), options));
+    std::shared_ptr<const BatchMaker> maker, const MapDataLoaderOptions& options) {
+  if (maker == nullptr) return absl::InvalidArgumentError("a MapDataLoader needs a dataset");
+  COMPOSER_RETURN_IF_ERROR(check_workers(options));
+  std::shared_ptr<const Sampler> sampler = sampler_of(options, maker->size());
+  COMPOSER_ASSIGN_OR_RETURN(const BatchPlan plan,
+                            BatchPlan::create(sampler->size(), maker->name(),
+                                              {.batch_size = options.batch_size,
+                                               .drop_last = options.drop_last,
+                                               .pad_last = options.pad_last,
+                                               .subset_num_batches = options.subset_num_batches,
+                                               .rank = options.rank,
+                                               .world_size = options.world_size}));
+  return std::unique_ptr<MapDataLoader>(
+      new MapDataLoader(std::move(maker), std::move(sampler), plan, options));
 }
 
-MapDataLoader::MapDataLoader(std::shared_ptr<const Dataset> dataset,
+absl::StatusOr<std::unique_ptr<MapDataLoader>> MapDataLoader::create(
+    std::shared_ptr<const Dataset> dataset, const MapDataLoaderOptions& options) {
+  if (dataset == nullptr) return absl::InvalidArgumentError("a MapDataLoader needs a dataset");
+  return create(std::make_shared<DatasetBatchMaker>(std::move(dataset)), options);
+}
+
+MapDataLoader::MapDataLoader(std::shared_ptr<const BatchMaker> maker,
+                             std::shared_ptr<const Sampler> sampler, const BatchPlan& plan,
                              const MapDataLoaderOptions& options)
-    : dataset_(std::move(dataset)),
+    : maker_(std::move(maker)),
+      sampler_(std::move(sampler)),
+      plan_(plan),
       options_(options),
-      size_(dataset_->size()),
-      num_batches_(count_batches(size_, options)),
-      order_(size_, options.seed, 0) {}
+      skipped_(options.skip_broken_samples.value_or(0)) {}
 
 void MapDataLoader::seek(int64_t epoch, int64_t batch) {
   TORCH_CHECK_VALUE(epoch >= 0 && batch >= 0, "cannot seek to batch ", batch, " of epoch ", epoch);
-  if (epoch != epoch_) order_ = Permutation(size_, options_.seed, epoch);
   epoch_ = epoch;
   batch_ = batch;
 }
 
 std::optional<Batch> MapDataLoader::next() {
-  if (batch_ >= num_batches_) return std::nullopt;
+  if (batch_ >= plan_.num_batches()) return std::nullopt;
+  if (options_.workers > 0 && prefetcher_ == nullptr) start_workers();
   const int64_t batch = batch_++;
-  const int64_t start = batch * options_.batch_size;
-  const int64_t samples = std::min(options_.batch_size, size_ - start);
-  const int64_t first = start + samples * options_.rank / options_.world_size;
-  const int64_t end = start + samples * (options_.rank + 1) / options_.world_size;
-  indices_.resize(static_cast<size_t>(end - first));
-  for (int64_t position = first; position < end; ++position) {
-    indices_[position - first] = options_.shuffle ? order_(position) : position;
+  static constexpr std::atomic<bool> kNever = false;
+  MadeBatch made = prefetcher_ ? take(epoch_, batch) : make(epoch_, batch, kNever);
+  if (!made.broken.empty()) count_broken(batch, made);
+  throw_if_error(made.status);
+  return std::move(made.batch);
+}
+
+MadeBatch MapDataLoader::make(int64_t epoch, int64_t batch,
+                              const std::atomic<bool>& stopping) const {
+  MadeBatch made;
+  std::vector<int64_t> indices;
+  made.status = catch_exceptions([&] {
+    indices = plan_.samples(*order_of(epoch), batch);
+    made = make_batch(*maker_, indices, epoch, options_.skip_broken_samples.has_value(), stopping);
+    if (options_.pin_memory_for && made.status.ok()) {
+      made.batch = pinned_batch(made.batch, *options_.pin_memory_for);
+    }
+    return made.status;
+  });
+  if (!made.status.ok()) {
+    made.status =
+        annotate(absl::StrCat(context(epoch, batch), ", samples ", describe(indices)), made.status);
   }
+  return made;
+}
+
+std::shared_ptr<const Order> MapDataLoader::order_of(int64_t epoch) const {
+  const std::lock_guard<std::mutex> lock(orders_mutex_);
+  auto& [cached, order] = orders_[epoch % 2];
+  if (order == nullptr || cached != epoch) {
+    order = sampler_->order(epoch);
+    cached = epoch;
+  }
+  return order;
+}
+
+// Positions are counted over all epochs.
+void MapDataLoader::start_workers() {
+  const int64_t length = plan_.num_batches();
   try {
-    return dataset_->get_batch(indices_);
-  } catch (...) {
-    throw StatusError(annotate(absl::StrCat("dataset ", dataset_->name(), ", epoch ", epoch_,
-                                            ", batch ", batch, ", samples ", describe(indices_)),
-                               status_of_current_exception()));
+    prefetcher_ = std::make_unique<OrderedPrefetcher<MadeBatch>>(
+        OrderedPrefetcher<MadeBatch>::Options{
+            .threads = static_cast<int>(options_.workers),
+            .ahead = std::max(options_.prefetch, options_.workers)},
+        [this, length](int64_t position, const std::atomic<bool>& stopping) {
+          return make(position / length, position % length, stopping);
+        },
+        use_this_thread_alone);
+  } catch (const std::system_error& error) {
+    throw StatusError(
+        absl::ResourceExhaustedError(absl::StrCat("dataset ", maker_->name(), ": cannot start ",
+                                                  options_.workers, " workers: ", error.what())));
   }
+}
+
+MadeBatch MapDataLoader::take(int64_t epoch, int64_t batch) {
+  const int64_t start = epoch * plan_.num_batches();
+  const int64_t end = options_.prefetch_next_epoch ? std::numeric_limits<int64_t>::max()
+                                                   : start + plan_.num_batches();
+  return prefetcher_->take(start + batch, end);
+}
+
+void MapDataLoader::count_broken(int64_t batch, const MadeBatch& made) {
+  for (const BrokenSample& sample : made.broken) {
+    if (skipped_.add(sample.index)) {
+      LOG(WARNING) << context(epoch_, batch) << ": skipped: " << sample.message;
+    }
+  }
+  if (!skipped_.over_limit()) return;
+  throw StatusError(absl::DataLossError(absl::StrCat(
+      context(epoch_, batch), ": ", skipped_.count(), " samples could not be read so far, and ",
+      skipped_.limit(), " may be skipped; the last, ", made.broken.back().message)));
+}
+
+std::string MapDataLoader::context(int64_t epoch, int64_t batch) const {
+  return absl::StrCat("dataset ", maker_->name(), ", epoch ", epoch, ", batch ", batch);
+}
+
+StateDict MapDataLoader::state_dict() const {
+  StateDict state;
+  state.set("samples", maker_->size());
+  state.set("skipped_samples", skipped_.count());
+  state.set("broken", skipped_.state());
+  return state;
+}
+
+absl::Status MapDataLoader::load_state_dict(const StateDict& state) {
+  COMPOSER_ASSIGN_OR_RETURN(const int64_t samples, state.integer("samples"));
+  COMPOSER_ASSIGN_OR_RETURN(const at::Tensor broken, state.tensor("broken"));
+  if (samples != maker_->size()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "dataset ", maker_->name(), " has ", maker_->size(), " samples now and had ", samples,
+        " when the state was saved: what comes next would not be what would have come "
+        "then; go on with the same data, or start a new run from the weights"));
+  }
+  return catch_exceptions([&] { skipped_.load(broken); });
 }
 
 }  // namespace composer

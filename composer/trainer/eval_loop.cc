@@ -84,7 +84,14 @@ void Trainer::run_due_evaluators(Event event, const Timestamp& before) {
     evaluate(*evaluator);
     evaluator->evaluated_at = state_.timestamp.batch;
   }
+  return_to_training();
   engine_.run(Event::kEvalAfterAll);
+}
+
+void Trainer::return_to_training() {
+  State& s = state_;
+  if (s.train_dataloader == nullptr) return;
+  s.train_dataloader->seek(s.timestamp.epoch, s.timestamp.batch_in_epoch);
 }
 
 MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
@@ -113,6 +120,10 @@ MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
   for (const auto& [name, value] : values) {
     logger_.log_metric(absl::StrCat("metrics/", evaluator.options.label, "/", name), value);
   }
+  if (const int64_t skipped = s.dataloader->skipped_samples(); skipped > 0) {
+    logger_.log_metric(absl::StrCat("data/", evaluator.options.label, "/skipped_samples"),
+                       static_cast<double>(skipped));
+  }
   s.eval_metrics[evaluator.options.label] = values;
   engine_.run(Event::kEvalEnd);
   logger_.flush(s.timestamp);
@@ -130,6 +141,7 @@ absl::StatusOr<std::map<std::string, MetricValues>> Trainer::eval() {
     for (BoundEvaluator& evaluator : evaluators_) {
       results[evaluator.options.label] = evaluate(evaluator);
     }
+    return_to_training();
     engine_.run(Event::kEvalStandaloneEnd);
     return absl::OkStatus();
   });
@@ -179,6 +191,7 @@ absl::StatusOr<std::vector<Outputs>> Trainer::predict(DataLoader& data,
     }
     engine_.run(Event::kPredictEnd);
   });
+  if (status.ok()) return_to_training();
   if (!status.ok()) return status;
   return results;
 }

@@ -38,6 +38,7 @@ void Trainer::fit_loop() {
       const Timestamp before = s.timestamp;
       engine_.run(Event::kBeforeDataloader);
       std::optional<Batch> next = next_train_batch();
+      const auto waited = std::chrono::steady_clock::now() - start;
       if (!next) {
         exhausted = true;
         break;
@@ -53,8 +54,9 @@ void Trainer::fit_loop() {
       train_batch();
       log_step();
 
-      s.timestamp = before.next_batch(samples, tokens,
-                                      absl::FromChrono(std::chrono::steady_clock::now() - start));
+      const auto taken = std::chrono::steady_clock::now() - start;
+      s.timestamp = before.next_batch(samples, tokens, absl::FromChrono(taken));
+      log_data(waited, taken);
       set_learning_rates();
       engine_.run(Event::kBatchEnd);
       logger_.flush(s.timestamp);
@@ -212,6 +214,21 @@ void Trainer::log_step() {
   for (const auto& [name, value] : s.train_metrics.compute()) {
     logger_.log_metric(absl::StrCat("metrics/train/", name), value);
   }
+}
+
+// The part of the time of the steps since the last logged one in which training waited for its
+// batch, and how many samples the batches are short of.
+void Trainer::log_data(Duration waited, Duration taken) {
+  data_waited_ += waited;
+  steps_taken_ += taken;
+  if (!logger_.due()) return;
+  const std::chrono::duration<double> all_waited = data_waited_, all_taken = steps_taken_;
+  if (steps_taken_ > Duration::zero()) {
+    logger_.log_metric("time/data_wait_fraction", all_waited / all_taken);
+  }
+  data_waited_ = steps_taken_ = Duration::zero();
+  const int64_t skipped = state_.dataloader->skipped_samples();
+  if (skipped > 0) logger_.log_metric("data/skipped_samples", static_cast<double>(skipped));
 }
 
 bool Trainer::done() const {

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 
+#include <optional>
 #include <thread>
 
 #include "absl/strings/numbers.h"
@@ -39,6 +40,11 @@ absl::StatusOr<at::Device> parse_device(const std::string& name) {
   return device;
 }
 
+std::optional<at::Device> gpu_of(at::Device device) {
+  if (!device.is_cuda()) return std::nullopt;
+  return device;
+}
+
 // Builds each element of a list of holders with `build`, and puts it into `products`.
 template <typename Holders, typename Products, typename Build>
 absl::Status build_list(absl::string_view field, const Holders& holders, Products& products,
@@ -66,8 +72,11 @@ absl::StatusOr<int64_t> resolve_threads(const config::Run& run, const ComposerMo
   int64_t threads;
   if (absl::SimpleAtoi(run.threads(), &threads)) return threads;
   if (data == nullptr) return 0;
-  data->seek(0, 0);
-  const std::optional<Batch> batch = data->next();
+  std::optional<Batch> batch;
+  COMPOSER_RETURN_IF_ERROR(catch_exceptions([&] {
+    data->seek(0, 0);
+    batch = data->next();
+  }));
   if (!batch || batch->num_samples() == 0) return 0;
   int64_t parameters = 0;
   for (const at::Tensor& parameter : model.parameters()) parameters += parameter.numel();
@@ -76,8 +85,9 @@ absl::StatusOr<int64_t> resolve_threads(const config::Run& run, const ComposerMo
                      static_cast<int64_t>(std::thread::hardware_concurrency()));
 }
 
-absl::StatusOr<Evaluator> build_evaluator(const config::Evaluator& config, uint64_t seed) {
-  auto data = build_loader(config.data(), {.shuffle_by_default = false, .seed = seed});
+absl::StatusOr<Evaluator> build_evaluator(const config::Evaluator& config,
+                                          const LoaderContext& context) {
+  auto data = build_loader(config.data(), context);
   if (!data.ok()) return in_field("data", data.status());
   return Evaluator{.label = config.label(),
                    .data = *std::move(data),
@@ -110,13 +120,17 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
       "loggers", run.loggers(), options.loggers,
       [&](const auto& holder) { return build_chosen<LoggerDestination>(holder, context); }));
   if (run.has_train()) {
-    auto train = build_loader(run.train(), {.shuffle_by_default = true, .seed = run.seed()});
+    auto train = build_loader(
+        run.train(),
+        {.training = true, .seed = run.seed(), .pin_memory_for = gpu_of(options.device)});
     if (!train.ok()) return in_field("train", train.status());
     options.train = *std::move(train);
   }
   COMPOSER_RETURN_IF_ERROR(
-      build_list("evaluators", run.evaluators(), options.evaluators,
-                 [&](const auto& evaluator) { return build_evaluator(evaluator, run.seed()); }));
+      build_list("evaluators", run.evaluators(), options.evaluators, [&](const auto& evaluator) {
+        return build_evaluator(evaluator,
+                               {.seed = run.seed(), .pin_memory_for = gpu_of(options.device)});
+      }));
   COMPOSER_ASSIGN_OR_RETURN(options.model, build_seeded_model(run));
   if (run.has_optimizer()) {
     auto factory = build_optimizer_factory(run.optimizer());
@@ -143,8 +157,7 @@ absl::StatusOr<std::shared_ptr<DataLoader>> build_predict_loader(const config::R
                        "there is nothing to predict: the config has neither `predict` nor an "
                        "evaluator");
   }
-  auto loader = build_loader(own ? run.predict() : run.evaluators(0).data(),
-                             {.shuffle_by_default = false, .seed = run.seed()});
+  auto loader = build_loader(own ? run.predict() : run.evaluators(0).data(), {.seed = run.seed()});
   if (!loader.ok()) return in_field(own ? "predict" : "evaluators[0].data", loader.status());
   return loader;
 }

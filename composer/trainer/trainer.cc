@@ -10,6 +10,7 @@
 #include "composer/core/compatibility.h"
 #include "composer/core/model.h"
 #include "composer/core/snapshot.h"
+#include "composer/data/device_loader.h"
 #include "composer/trainer/process_settings.h"
 
 namespace composer {
@@ -54,7 +55,7 @@ Trainer::Trainer(TrainerOptions& options)
                                        : std::make_unique<GradScaler>()),
       gradient_reducer_(options.gradient_reducer ? std::move(options.gradient_reducer)
                                                  : std::make_unique<GradientReducer>()),
-      train_(std::move(options.train)),
+      train_(on_device(std::move(options.train), options.device)),
       train_subset_num_batches_(options.train_subset_num_batches) {
   state_.model = std::move(options.model);
   state_.schedulers = std::move(options.schedulers);
@@ -159,12 +160,13 @@ absl::StatusOr<Trainer::BoundEvaluator> Trainer::bind(Evaluator evaluator) const
   if (!interval.ok()) return annotate(absl::StrCat(who, ", interval"), interval.status());
   MetricCollection metrics = state_.model->metrics(/*is_train=*/false);
   COMPOSER_RETURN_IF_ERROR(annotate(who, metrics.keep(evaluator.metric_names)));
+  evaluator.data = on_device(std::move(evaluator.data), state_.device);
   return BoundEvaluator{std::move(evaluator), *interval, std::move(metrics)};
 }
 
 void Trainer::set_train_loader() {
   State& s = state_;
-  s.dataloader = train_.get();
+  s.dataloader = s.train_dataloader = train_.get();
   s.dataloader_label = "train";
   s.dataloader_length = train_->batches_per_epoch();
   if (train_subset_num_batches_ <= 0) return;
@@ -178,7 +180,7 @@ void Trainer::set_train_loader() {
 
 absl::Status Trainer::begin_fit(FitOptions& options) {
   State& s = state_;
-  if (options.train != nullptr) train_ = std::move(options.train);
+  if (options.train != nullptr) train_ = on_device(std::move(options.train), s.device);
   if (train_ == nullptr) {
     return absl::FailedPreconditionError(
         "there is nothing to train on: set TrainerOptions::train or FitOptions::train");
@@ -214,6 +216,7 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
         in_field(absl::StrCat("schedulers[", i, "]"), s.schedulers[i]->validate(s.clock())));
   }
   s.stop_reason.reset();
+  data_waited_ = steps_taken_ = Duration::zero();
   return absl::OkStatus();
 }
 

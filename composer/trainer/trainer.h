@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -139,6 +140,7 @@ class Trainer {
 
  private:
   class Step;
+  using Duration = std::chrono::steady_clock::duration;
   // An Evaluator whose interval is parsed and whose metrics exist.
   struct BoundEvaluator {
     Evaluator options;
@@ -172,12 +174,15 @@ class Trainer {
   at::Tensor forward_backward(const Batch& whole, int64_t samples);
   void update_train_metrics(const Batch& clean);
   void log_step();
+  void log_data(Duration waited, Duration taken);
   bool done() const;
   std::optional<Batch> next_train_batch();
 
   // eval_loop.cc
   void run_due_evaluators(Event event, const Timestamp& before);
   MetricValues evaluate(BoundEvaluator& evaluator);
+  // The loader that is trained on may have been evaluated on, too.
+  void return_to_training();
 
   State state_;
   Logger logger_;
@@ -188,6 +193,9 @@ class Trainer {
   int64_t train_subset_num_batches_;
   std::optional<Time> iteration_length_;
   std::vector<BoundEvaluator> evaluators_;
+  // Since the last logged step.
+  Duration data_waited_ = Duration::zero();
+  Duration steps_taken_ = Duration::zero();
 };
 
 }  // namespace composer

@@ -5,8 +5,11 @@
 
 #include "absl/strings/match.h"
 #include "composer/base/status.h"
+#include "composer/data/registry.h"
 #include "google/protobuf/text_format.h"
+#include "google/protobuf/wrappers.pb.h"
 #include "proto/data.pb.h"
+#include "tests/data/threads.h"
 
 namespace composer {
 namespace {
@@ -44,8 +47,8 @@ TEST(FromConfigTest, ShufflesByTheConfigThenByTheContext) {
   };
   const at::Tensor in_order = at::arange(64);
   EXPECT_TRUE(at::equal(first_targets("", {}), in_order));
-  EXPECT_FALSE(at::equal(first_targets("", {.shuffle_by_default = true}), in_order));
-  EXPECT_TRUE(at::equal(first_targets("shuffle: false", {.shuffle_by_default = true}), in_order));
+  EXPECT_FALSE(at::equal(first_targets("", {.training = true}), in_order));
+  EXPECT_TRUE(at::equal(first_targets("shuffle: false", {.training = true}), in_order));
   EXPECT_FALSE(at::equal(first_targets("shuffle: true", {}), in_order));
   EXPECT_FALSE(at::equal(first_targets("shuffle: true", {.seed = 1}),
                          first_targets("shuffle: true", {.seed = 2})));
@@ -62,6 +65,74 @@ TEST(FromConfigTest, BuildsWhatAPluginFieldNames) {
   EXPECT_EQ((*dataset)->size(), 1024);
 }
 
+TEST(FromConfigTest, PassesOnTheRestOfTheOptions) {
+  const auto loader = build_loader(
+      parse("dataset { synthetic { num_samples: 100 shape: 1 num_classes: 100 } } batch_size: 32 "
+            "pad_last: true workers: '2' prefetch: 1 sampler { permutation {} } shuffle: true "
+            "broken_samples { policy: SKIP limit: 3 }"),
+      {.seed = 3});
+  ASSERT_TRUE(loader.ok()) << loader.status();
+  const auto plain = build_loader(
+      parse("dataset { synthetic { num_samples: 100 shape: 1 num_classes: 100 } } batch_size: 32 "
+            "shuffle: true"),
+      {.seed = 3});
+  const int before = settled_threads();
+  const at::Tensor first = (*loader)->next()->at("target");
+  EXPECT_EQ(count_threads(), before + 2);
+  EXPECT_TRUE(at::equal(first, (*plain)->next()->at("target")));
+  (*loader)->seek(0, 3);
+  const at::Tensor last = (*loader)->next()->at("target");
+  EXPECT_EQ(last.size(0), 32);
+  EXPECT_TRUE(at::equal(last.slice(0, 4), first.slice(0, 0, 28)));
+}
+
+TEST(FromConfigTest, NeedsNoWorkersForSmallDataInMemory) {
+  const auto loader = build_loader(
+      parse("dataset { synthetic { num_samples: 100 shape: 10 } } batch_size: 32"), {});
+  ASSERT_TRUE(loader.ok()) << loader.status();
+  const int before = settled_threads();
+  (*loader)->next();
+  EXPECT_EQ(count_threads(), before);
+}
+
+// A dataset that learns, from its own samples or from a file.
+class Learning final : public Dataset {
+ public:
+  using Config = google::protobuf::BoolValue;
+  static absl::StatusOr<std::shared_ptr<Learning>> create(const Config& config) {
+    return std::make_shared<Learning>(config.value());
+  }
+  explicit Learning(bool from_own_samples) : from_own_samples_(from_own_samples) {}
+  int64_t size() const override { return 10; }
+  TensorDict get(int64_t) const override { return {{"input", at::zeros({1})}}; }
+  std::string name() const override { return "learning"; }
+  std::optional<Learnt> learnt() const override { return Learnt{"{}", from_own_samples_}; }
+
+ private:
+  bool from_own_samples_;
+};
+
+COMPOSER_REGISTER(Dataset, Learning);
+
+TEST(FromConfigTest, LetsOnlyTrainingLearnFromItsOwnSamples) {
+  const auto build = [](bool from_own_samples, bool training) {
+    google::protobuf::BoolValue value;
+    value.set_value(from_own_samples);
+    config::DataLoader config;
+    config.mutable_dataset()->mutable_plugin()->PackFrom(value);
+    config.set_batch_size(2);
+    return build_loader(config, {.training = training});
+  };
+  const auto train = build(true, true);
+  ASSERT_TRUE(train.ok()) << train.status();
+  EXPECT_EQ((*train)->learnt(), "{}");
+  EXPECT_TRUE(build(false, true).ok());
+  EXPECT_TRUE(build(false, false).ok());
+  const absl::Status refused = build(true, false).status();
+  EXPECT_EQ(field_of(refused), "dataset");
+  EXPECT_TRUE(absl::StrContains(refused.message(), "set learn_from")) << refused;
+}
+
 TEST(FromConfigTest, SaysWhichFieldIsWrong) {
   const auto field = [](const std::string& text) {
     const auto loader = build_loader(parse(text), {});
@@ -75,6 +146,13 @@ TEST(FromConfigTest, SaysWhichFieldIsWrong) {
   EXPECT_EQ(field("dataset { fashion_mnist { dir: '/nowhere' } } batch_size: 1"),
             "dataset.fashion_mnist.dir");
   EXPECT_EQ(field("dataset { plugin {} } batch_size: 1"), "dataset.plugin");
+  const std::string synthetic = "dataset { synthetic { shape: 1 } } batch_size: 2 ";
+  EXPECT_EQ(field(synthetic + "drop_last: true pad_last: true"), "pad_last");
+  EXPECT_EQ(field(synthetic + "workers: 'many'"), "workers");
+  EXPECT_EQ(field(synthetic + "workers: '-1'"), "workers");
+  EXPECT_EQ(field(synthetic + "prefetch: 0"), "prefetch");
+  EXPECT_EQ(field(synthetic + "sampler { permutation {} }"), "sampler");
+  EXPECT_EQ(field(synthetic + "broken_samples { policy: SKIP limit: -1 }"), "broken_samples.limit");
 }
 
 }  // namespace

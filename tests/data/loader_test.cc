@@ -163,7 +163,7 @@ TEST(MapDataLoaderTest, NamesTheFieldThatCannotBe) {
   EXPECT_EQ(field_of(error(10, {.batch_size = 4, .subset_num_batches = 0})), "subset_num_batches");
   EXPECT_FALSE(error(10, {.batch_size = 4, .rank = 2, .world_size = 2}).ok());
   EXPECT_FALSE(error(10, {.batch_size = 4, .rank = -1}).ok());
-  EXPECT_FALSE(MapDataLoader::create(nullptr, {}).ok());
+  EXPECT_FALSE(MapDataLoader::create(std::shared_ptr<const Dataset>(), {}).ok());
 }
 
 TEST(MapDataLoaderTest, LeavesNoRankWithoutSamples) {

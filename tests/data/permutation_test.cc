@@ -1,4 +1,4 @@
-#include "composer/data/permutation.h"
+#include "composer/data/samplers/permutation.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "composer/core/snapshot.h"
+#include "composer/data/loader.h"
+#include "composer/data/tensor_dataset.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/trainer.h"
 #include "tests/testing/tiny.h"
@@ -119,6 +122,46 @@ TEST(Evaluate, DoesNotMoveTraining) {
     return dynamic_cast<const TinyModel&>(*trainer->state().model).weight.detach().clone();
   };
   EXPECT_TRUE(at::equal(train(true), train(false)));
+}
+
+TEST(Evaluate, MayUseTheLoaderThatIsTrainedOn) {
+  const auto data = std::make_shared<TinyLoader>(10, 2);
+  TrainerOptions options;
+  options.train = data;
+  options.max_duration = "2ep";
+  options.evaluators = {{.data = data, .interval = "2ba"}};
+  const auto trainer = create(std::move(options));
+  ASSERT_TRUE(trainer->fit().ok());
+  EXPECT_EQ(trainer->state().timestamp.batch, 10);
+  EXPECT_EQ(trainer->state().timestamp.sample, 20);
+}
+
+TEST(Evaluate, LeavesTheTrainingLoaderInWhatIsSaved) {
+  class Saver final : public Callback {
+   public:
+    explicit Saver(StateDict* saved) : saved_(saved) {}
+    void eval_end(State& state, Logger& logger) override { *saved_ = snapshot(state); }
+
+   private:
+    StateDict* saved_;
+  };
+  const auto rows = [](int64_t count) {
+    const auto dataset = std::make_shared<TensorDataset>(
+        TensorDict{{"input", at::ones({count, 4})}, {"target", at::zeros({count}, at::kLong)}});
+    return std::shared_ptr<DataLoader>(*MapDataLoader::create(dataset, {.batch_size = 2}));
+  };
+  StateDict saved;
+  const auto make = [&] {
+    TrainerOptions options;
+    options.train = rows(10);
+    options.max_duration = "1ep";
+    options.evaluators = {{.data = rows(4)}};
+    options.callbacks.push_back(std::make_unique<Saver>(&saved));
+    return create(std::move(options));
+  };
+  ASSERT_TRUE(make()->fit().ok());
+  const absl::Status restored = make()->load_state_dict(saved);
+  EXPECT_TRUE(restored.ok()) << restored;
 }
 
 TEST(Predict, GivesTheOutputsInOrder) {
