@@ -65,7 +65,7 @@ TEST(TrainTest, WritesARunsFolder) {
     } else {
       steps.push_back(object["batch"].as<int>());
       for (const char* name : {"loss/train/total", "metrics/train/accuracy", "lr/group0",
-                               "throughput/samples_per_sec"}) {
+                               "throughput/samples_per_sec", "time/data_wait_fraction"}) {
         EXPECT_TRUE(object[name].IsDefined()) << name;
       }
     }
@@ -79,6 +79,43 @@ TEST(TrainTest, WritesARunsFolder) {
         "LabelSmoothing at before_loss: 48 times"}) {
     EXPECT_TRUE(absl::StrContains(log, text)) << text << " is not in\n" << log;
   }
+}
+
+// Categories are numbered by what was trained on, wherever the model is measured.
+TEST(TrainTest, KeepsWhatTheDataTaughtForOtherSplits) {
+  const std::string folder = fresh_folder();
+  write_text(folder + "/train.csv",
+             "age,size,label\n41,1.7,yes\n23,1.8,no\n35,1.6,yes\n60,1.9,maybe\n");
+  write_text(folder + "/test.csv", "age,size,label\n50,1.7,yes\n20,1.8,yes\n");
+  const auto data = [](absl::string_view file, absl::string_view more = "") {
+    return absl::StrCat("dataset { csv { file: '", file, "' ", more,
+                        " columns { name: 'age' tensor: 'input' standardize: true }"
+                        " columns { name: 'size' tensor: 'input' }"
+                        " columns { name: 'label' tensor: 'target' type: CATEGORY } } } "
+                        "batch_size: 2 ");
+  };
+  const std::string model = "model { mlp { input_size: 2 num_classes: 3 } } ";
+  write_text(folder + "/train.textproto",
+             absl::StrCat(model, "optimizer { sgd { lr: 0.1 } } max_duration: '1ep' train { ",
+                          data("train.csv"), "}"));
+  const CommandResult trained = run_command({"train", "train.textproto", "run_name=a"}, folder);
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const std::string learnt = read_text(folder + "/runs/a/train_learnt.json");
+  for (const char* word : {"maybe", "no", "yes"}) {
+    EXPECT_TRUE(absl::StrContains(learnt, word)) << learnt;
+  }
+
+  const auto eval = [&](absl::string_view more) {
+    write_text(folder + "/eval.textproto",
+               absl::StrCat(model, "evaluators { data { ", data("test.csv", more), "} }"));
+    return run_command({"eval", "eval.textproto", "weights=runs/a/model.safetensors"}, folder);
+  };
+  EXPECT_EQ(eval("learnt: 'runs/a/train_learnt.json'").exit_code, 0);
+  EXPECT_EQ(eval("learn_from: 'train.csv'").exit_code, 0);
+  const CommandResult refused = eval("");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_TRUE(absl::StrContains(refused.err, "evaluators[0].data.dataset")) << refused.err;
+  EXPECT_TRUE(absl::StrContains(refused.err, "train_learnt.json")) << refused.err;
 }
 
 TEST(TrainTest, PrintsItsResultAsOneObjectAndEverythingElseOnStderr) {

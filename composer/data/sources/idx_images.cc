@@ -1,0 +1,124 @@
+#include "composer/data/sources/idx_images.h"
+
+#include <ATen/ops/empty.h>
+#include <c10/util/Exception.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "composer/base/status.h"
+#include "composer/data/formats/idx.h"
+#include "composer/data/image.h"
+#include "composer/data/sources/targets.h"
+
+namespace composer {
+namespace {
+
+// The path of `name`, compressed or not, in the folder.
+absl::StatusOr<std::string> find(const std::string& dir, const std::string& name,
+                                 absl::string_view hint) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(dir, error)) {
+    return field_error("dir", absl::StrCat("there is no folder ", dir, hint));
+  }
+  for (const char* suffix : {".gz", ""}) {
+    const std::string path = (std::filesystem::path(dir) / (name + suffix)).string();
+    if (std::filesystem::exists(path, error)) return path;
+  }
+  return field_error("dir", absl::StrCat(dir, " has no ", name, ".gz (or ", name, ")", hint));
+}
+
+absl::StatusOr<IdxArray> read_array(const std::string& path, int dimensions) {
+  absl::StatusOr<IdxArray> array = read_idx(path, dimensions);
+  if (!array.ok()) return field_error("dir", array.status().message());
+  return array;
+}
+
+// Asks for the memory of one image.
+void prefetch(const uint8_t* image, int64_t size) {
+  constexpr int64_t kCacheLine = 64;
+  for (int64_t i = 0; i < size; i += kCacheLine) __builtin_prefetch(image + i);
+}
+
+}  // namespace
+
+absl::StatusOr<IdxImages::Files> IdxImages::read(const std::string& dir, bool train, int classes,
+                                                 absl::string_view hint) {
+  const std::string prefix = train ? "train" : "t10k";
+  COMPOSER_ASSIGN_OR_RETURN(const std::string images_path,
+                            find(dir, prefix + "-images-idx3-ubyte", hint));
+  COMPOSER_ASSIGN_OR_RETURN(const std::string labels_path,
+                            find(dir, prefix + "-labels-idx1-ubyte", hint));
+  COMPOSER_ASSIGN_OR_RETURN(IdxArray labels, read_array(labels_path, 1));
+  COMPOSER_ASSIGN_OR_RETURN(IdxArray images, read_array(images_path, 3));
+
+  if (images.shape[0] != labels.shape[0]) {
+    return field_error("dir", absl::StrCat(images_path, " has ", images.shape[0], " images, but ",
+                                           labels_path, " has ", labels.shape[0], " labels"));
+  }
+  if (images.values.empty()) return field_error("dir", absl::StrCat(images_path, " has no images"));
+  for (size_t i = 0; i < labels.values.size(); ++i) {
+    if (labels.values[i] >= classes) {
+      return field_error("dir", absl::StrCat(labels_path, ": the label of sample ", i, " is ",
+                                             labels.values[i], "; expected 0 to ", classes - 1));
+    }
+  }
+  return Files{std::move(images.values), std::move(labels.values), images.shape[1], images.shape[2],
+               images_path};
+}
+
+absl::Status IdxImages::check(double mean, double std) {
+  if (!is_float_mean(mean)) {
+    return field_error("mean", absl::StrCat("mean is ", mean, "; it must be finite, as a float"));
+  }
+  if (!is_float_std(std)) {
+    return field_error("std", absl::StrCat("std is ", std, "; it must be above 0, as a float"));
+  }
+  return absl::OkStatus();
+}
+
+IdxImages::IdxImages(std::string name, Files files, double mean, double std)
+    : name_(std::move(name)), files_(std::move(files)), statistics_{{mean}, {std}} {
+  // In float, step by step, as torchvision's ToTensor and Normalize: the same bits.
+  const float offset = static_cast<float>(mean);
+  const float scale = static_cast<float>(std);
+  for (int i = 0; i < 256; ++i) normalized_[i] = (static_cast<float>(i) / 255.0f - offset) / scale;
+}
+
+const uint8_t* IdxImages::pixels(int64_t index) const {
+  return files_.images.data() + index * files_.height * files_.width;
+}
+
+ImageView IdxImages::image(int64_t index, std::vector<uint8_t>&) const {
+  TORCH_CHECK_INDEX(index >= 0 && index < size(), "there is no sample ", index, " among ", size());
+  return planar_image(pixels(index), 1, files_.height, files_.width);
+}
+
+Batch IdxImages::companions(absl::Span<const int64_t> indices) const {
+  return make_targets(indices, [&](int64_t index) { return files_.labels[index]; });
+}
+
+Batch IdxImages::get_batch(absl::Span<const int64_t> indices) const {
+  for (const int64_t index : indices) {
+    TORCH_CHECK_INDEX(index >= 0 && index < size(), "there is no sample ", index, " among ",
+                      size());
+  }
+  const int64_t count = static_cast<int64_t>(indices.size());
+  const int64_t image_size = files_.height * files_.width;
+  at::Tensor input = at::empty({count, 1, files_.height, files_.width}, at::kFloat);
+  float* out = input.mutable_data_ptr<float>();
+  for (size_t k = 0; k < indices.size(); ++k) {
+    // In a shuffled order the next image is far away: waiting for its memory would double the time.
+    if (k + 1 < indices.size()) prefetch(pixels(indices[k + 1]), image_size);
+    const uint8_t* pixel = pixels(indices[k]);
+    for (int64_t i = 0; i < image_size; ++i) out[i] = normalized_[pixel[i]];
+    out += image_size;
+  }
+  Batch batch = {{"input", std::move(input)}};
+  for (const auto& [name, tensor] : companions(indices)) batch.set(name, tensor);
+  return batch;
+}
+
+}  // namespace composer
