@@ -11,7 +11,6 @@ absl::StatusOr<std::unique_ptr<LRMonitor>> LRMonitor::create(const Config& confi
   return std::make_unique<LRMonitor>();
 }
 
-// At batch_end the schedulers have already moved on to the next step.
 void LRMonitor::batch_start(State& state, Logger& logger) {
   if (!logger.due()) return;
   int index = 0;

@@ -10,19 +10,16 @@
 #include "composer/base/status.h"
 #include "composer/cli/interrupt.h"
 #include "composer/config/chosen_item.h"
-#include "composer/core/data_loader.h"
 #include "composer/trainer/from_config.h"
 
 namespace composer {
 namespace {
 
 // The trainer does this when it starts to fit; here it is known which field is wrong.
-absl::Status validate_schedules(const config::Run& run, const State& state,
-                                const DataLoader& train) {
-  if (!state.max_duration.has_value()) return absl::OkStatus();
-  const ScheduleClock clock = {state.timestamp, *state.max_duration, train.batches_per_epoch()};
+absl::Status check_schedulers(const config::Run& run, const Trainer& trainer) {
+  if (!trainer.state().max_duration.has_value()) return absl::OkStatus();
   for (int i = 0; i < run.schedulers_size(); ++i) {
-    absl::Status status = state.schedulers[i]->validate(clock);
+    absl::Status status = trainer.check_scheduler(static_cast<size_t>(i));
     if (status.ok()) continue;
     COMPOSER_ASSIGN_OR_RETURN(const ChosenItem item, chosen_item(run.schedulers(i)));
     return in_field(absl::StrCat("schedulers[", i, "]"), in_field(item.field, std::move(status)));
@@ -51,10 +48,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> create_trainer(const config::Run& run,
                                                         const RunContext& context) {
   COMPOSER_ASSIGN_OR_RETURN(TrainerOptions options, build_trainer_options(run, context));
   options.callbacks.push_back(std::make_unique<InterruptCallback>());
-  const std::shared_ptr<DataLoader> train = options.train;
   auto trainer = Trainer::create(std::move(options));
-  if (trainer.ok() && train != nullptr) {
-    COMPOSER_RETURN_IF_ERROR(validate_schedules(run, (*trainer)->state(), *train));
+  if (trainer.ok() && run.has_train()) {
+    COMPOSER_RETURN_IF_ERROR(check_schedulers(run, **trainer));
   }
   return trainer;
 }

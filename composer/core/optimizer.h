@@ -24,6 +24,8 @@ struct ParameterGroup {
   double lr = 0;
   double initial_lr = 0;
   double weight_decay = 0;
+  /// What chose the parameters: a regular expression, or empty for those that no rule chose.
+  std::string pattern = {};
 };
 
 /// Computes the loss and its gradients and returns the loss; undefined when the model updated

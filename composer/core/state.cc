@@ -14,7 +14,7 @@ void State::stop_training(absl::string_view reason) {
 
 ScheduleClock State::clock() const {
   TORCH_CHECK(max_duration.has_value(), "the duration of the run is not known yet");
-  return {timestamp, *max_duration, dataloader_length};
+  return {timestamp, *max_duration, dataloader_length, scale_schedule_ratio};
 }
 
 at::Generator State::generator(absl::string_view name) {

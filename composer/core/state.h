@@ -57,6 +57,8 @@ struct State {
   Timestamp predict_timestamp;
   /// Unset until `fit` knows it.
   std::optional<Time> max_duration;
+  /// ScheduleClock::scale_ratio; `max_duration` is scaled already.
+  double scale_schedule_ratio = 1;
 
   /// Computed in steps that log.
   MetricCollection train_metrics;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
@@ -17,16 +16,6 @@ namespace {
 absl::string_view environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-bool locale_is_utf8() {
-  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const absl::string_view value = environment(name);
-    if (value.empty()) continue;
-    const std::string lower = absl::AsciiStrToLower(value);
-    return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
-  }
-  return false;
 }
 
 // Batches that the epoch will have, the end of the run counted in.

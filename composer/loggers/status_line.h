@@ -6,6 +6,9 @@
 
 namespace composer {
 
+/// True when the locale's variables say that the terminal reads UTF-8.
+bool locale_is_utf8();
+
 /// The last line of a terminal, redrawn in place. Each call is one write; a terminal that cannot be
 /// written to is ignored, since progress is not worth a run.
 class StatusLine {

@@ -66,6 +66,7 @@ absl::StatusOr<std::vector<ParameterGroup>> group_by_name(std::vector<NamedParam
   for (const GroupRule& rule : rules) {
     groups.push_back(
         single_group({}, rule.lr.value_or(lr), rule.weight_decay.value_or(weight_decay)));
+    groups.back().pattern = rule.pattern;
   }
   groups.push_back(single_group({}, lr, weight_decay));
   for (NamedParameter& parameter :

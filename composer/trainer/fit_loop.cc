@@ -49,6 +49,7 @@ void Trainer::fit_loop() {
       const int64_t samples = s.batch.num_samples();
       const int64_t tokens = s.batch.num_tokens();
       logger_.begin_step(before, before.next_batch(samples, tokens));
+      set_learning_rates();
       engine_.run(Event::kBatchStart);
 
       train_batch();
@@ -57,7 +58,6 @@ void Trainer::fit_loop() {
       const auto taken = std::chrono::steady_clock::now() - start;
       s.timestamp = before.next_batch(samples, tokens, absl::FromChrono(taken));
       log_data(waited, taken);
-      set_learning_rates();
       engine_.run(Event::kBatchEnd);
       logger_.flush(s.timestamp);
       run_due_evaluators(Event::kBatchEnd, before);
@@ -69,7 +69,6 @@ void Trainer::fit_loop() {
 
     const Timestamp before = s.timestamp;
     s.timestamp = before.next_epoch();
-    set_learning_rates();
     engine_.run(Event::kEpochEnd);
     logger_.flush(s.timestamp);
     run_due_evaluators(Event::kEpochEnd, before);

@@ -104,6 +104,7 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.seed = run.seed();
   options.deterministic = run.deterministic();
   options.max_duration = run.max_duration();
+  options.scale_schedule_ratio = run.scale_schedule_ratio();
   options.iteration_length = run.iteration_length();
   options.device_train_microbatch_size = run.device_train_microbatch_size();
 

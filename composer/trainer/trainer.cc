@@ -1,5 +1,6 @@
 #include "composer/trainer/trainer.h"
 
+#include <cmath>
 #include <map>
 #include <sstream>
 
@@ -63,6 +64,7 @@ Trainer::Trainer(TrainerOptions& options)
   state_.callbacks = std::move(options.callbacks);
   state_.device = options.device;
   state_.seed = options.seed;
+  state_.scale_schedule_ratio = options.scale_schedule_ratio;
   state_.device_train_microbatch_size = options.device_train_microbatch_size;
 }
 
@@ -76,6 +78,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::create(TrainerOptions options)
     return absl::InvalidArgumentError(
         "device_train_microbatch_size and train_subset_num_batches must not be negative");
   }
+  if (!(options.scale_schedule_ratio > 0) || !std::isfinite(options.scale_schedule_ratio)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("scale_schedule_ratio must be above 0, it is ", options.scale_schedule_ratio));
+  }
   std::unique_ptr<Trainer> trainer(new Trainer(options));
   const absl::Status status = catch_exceptions([&] { return trainer->set_up(options); });
   if (!status.ok()) return status;
@@ -87,6 +93,12 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
   COMPOSER_RETURN_IF_ERROR(check_compatible(s.algorithms, *s.model));
   if (!options.max_duration.empty()) {
     COMPOSER_ASSIGN_OR_RETURN(s.max_duration, parse_duration("max_duration", options.max_duration));
+    s.max_duration = s.max_duration->scaled(s.scale_schedule_ratio);
+    if (s.max_duration->value() <= 0) {
+      return field_error("scale_schedule_ratio",
+                         absl::StrCat(s.scale_schedule_ratio, " of max_duration (\"",
+                                      options.max_duration, "\") is nothing to train"));
+    }
   }
   if (!options.iteration_length.empty()) {
     COMPOSER_ASSIGN_OR_RETURN(iteration_length_,
@@ -212,8 +224,7 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
                      "ba; give fit a duration (FitOptions::duration) or reset_time"));
   }
   for (size_t i = 0; i < s.schedulers.size(); ++i) {
-    COMPOSER_RETURN_IF_ERROR(
-        in_field(absl::StrCat("schedulers[", i, "]"), s.schedulers[i]->validate(s.clock())));
+    COMPOSER_RETURN_IF_ERROR(in_field(absl::StrCat("schedulers[", i, "]"), check_scheduler(i)));
   }
   s.stop_reason.reset();
   data_waited_ = steps_taken_ = Duration::zero();
@@ -236,14 +247,24 @@ absl::Status Trainer::fit(FitOptions options) {
   });
 }
 
+absl::Status Trainer::check_scheduler(size_t index) const {
+  const State& s = state_;
+  COMPOSER_RETURN_IF_ERROR(s.schedulers.at(index)->validate(s.clock()));
+  std::vector<std::string> patterns;
+  for (const auto& optimizer : s.optimizers) {
+    for (const ParameterGroup& group : optimizer->groups()) patterns.push_back(group.pattern);
+  }
+  return s.schedulers[index]->check_groups(patterns);
+}
+
 void Trainer::set_learning_rates() {
   State& s = state_;
   if (s.schedulers.empty()) return;
   const ScheduleClock clock = s.clock();
-  double multiplier = 1;
-  for (const auto& scheduler : s.schedulers) multiplier *= scheduler->multiplier(clock);
   for (const auto& optimizer : s.optimizers) {
-    for (ParameterGroup& group : optimizer->groups()) group.lr = group.initial_lr * multiplier;
+    for (ParameterGroup& group : optimizer->groups()) {
+      group.lr = scheduled_lr(group, s.schedulers, clock);
+    }
   }
 }
 

@@ -49,6 +49,9 @@ struct TrainerOptions {
   int64_t train_subset_num_batches = 0;
   /// "10ep", "5000ba", "1e6sp", "2e9tok" or "30m"; may be left to `fit`'s duration.
   std::string max_duration = {};
+  /// Makes the run this much longer or shorter, and every time of its schedules with it:
+  /// `max_duration` and times such as "10ep" are multiplied by it, "0.1dur" follows by itself.
+  double scale_schedule_ratio = 1;
   /// Groups epochs into iterations, for callbacks: "5ep".
   std::string iteration_length = {};
 
@@ -124,6 +127,10 @@ class Trainer {
   /// ComposerModel::eval_forward of each batch, on the CPU.
   absl::StatusOr<std::vector<Outputs>> predict(DataLoader& data,
                                                const PredictOptions& options = {});
+
+  /// What `fit` begins with, for each of State::schedulers: InvalidArgument, at a field relative to
+  /// the scheduler, when it does not fit the run. REQUIRES: the duration is known.
+  absl::Status check_scheduler(size_t index) const;
 
   /// All that a fresh trainer, made with the same options, needs to go on with the same bits. For a
   /// snapshot in the middle of `fit`, a callback calls composer::snapshot at batch_checkpoint.

@@ -210,8 +210,8 @@ TEST(ConfigErrors, TimeStrings) {
   EXPECT_EQ(error_of("max_duration: 5"),
             one(place + "expected a string such as \"10ep\", found the number 5; write it in "
                         "quotes"));
-  EXPECT_EQ(error_of("schedulers { cosine_annealing_with_warmup { t_warmup: \"-1ba\" } }"),
-            one("a.textproto:1:55: schedulers[0].cosine_annealing_with_warmup.t_warmup: expected a "
+  EXPECT_EQ(error_of("schedulers { cosine_annealing { t_warmup: \"-1ba\" } }"),
+            one("a.textproto:1:43: schedulers[0].cosine_annealing.t_warmup: expected a "
                 "time of at least 0, found \"-1ba\""));
 }
 

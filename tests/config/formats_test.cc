@@ -90,7 +90,7 @@ config::Run full_run() {
       optimizer { adamw { lr: 1e-3 groups { pattern: "bias$" weight_decay: 0 } groups {
                   pattern: "x" lr: 0.5 } } }
       schedulers { constant { alpha: 0.5 } }
-      schedulers { cosine_annealing_with_warmup { t_warmup: "1ba" alpha_f: 0.01 } }
+      schedulers { cosine_annealing { t_warmup: "1ba" alpha_f: 0.01 } }
       algorithms { label_smoothing { smoothing: 0.25 } }
       algorithms { gradient_clipping { clipping_type: ADAPTIVE clipping_threshold: 1 } }
       algorithms { plugin { [type.googleapis.com/composer.test.Everything] {

@@ -21,6 +21,7 @@ TEST(PrintResolved, HasEveryValueThatAppliesAndWhereItCameFrom) {
   EXPECT_EQ(print_resolved(*config), R"(run_name: "ü"        # a.textproto:1:1
 output_dir: "runs"
 seed: 17
+scale_schedule_ratio: 1
 device: "auto"
 threads: "auto"
 deterministic: false

@@ -38,6 +38,8 @@ TEST(ParameterGroupsTest, TheFirstRuleThatFindsANameHasIt) {
   EXPECT_EQ((*groups)[1].initial_lr, 0.5);
   EXPECT_EQ((*groups)[1].weight_decay, 0.01);
   EXPECT_EQ((*groups)[2].lr, 0.1);
+  EXPECT_EQ((*groups)[1].pattern, "^norm");
+  EXPECT_EQ((*groups)[2].pattern, "");
 }
 
 TEST(ParameterGroupsTest, NoGroupIsMadeOfNothing) {

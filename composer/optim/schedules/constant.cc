@@ -9,22 +9,26 @@
 
 namespace composer {
 
-double Constant::multiplier(const ScheduleClock& clock) const {
+double ConstantSchedule::after_warmup(const ScheduleClock& clock) const {
   return clock.progress(options_.t_max) < 1 ? options_.alpha : 1;
 }
 
-absl::Status Constant::validate(const ScheduleClock& clock) const {
-  return in_field("t_max", clock.check(options_.t_max));
+absl::Status ConstantSchedule::check(const ScheduleClock& clock) const {
+  COMPOSER_RETURN_IF_ERROR(check_multiple("alpha", options_.alpha));
+  COMPOSER_RETURN_IF_ERROR(check_time("t_max", options_.t_max, clock));
+  return check_not_longer(t_warmup(), "t_max", options_.t_max, clock);
 }
 
 namespace {
 
 struct ConfiguredConstant {
-  using Config = config::Constant;
+  using Config = config::ConstantSchedule;
 
   static absl::StatusOr<std::unique_ptr<Scheduler>> create(const Config& config) {
     COMPOSER_ASSIGN_OR_RETURN(const Time t_max, parse_time_field("t_max", config.t_max()));
-    return std::make_unique<Constant>(ConstantOptions{.alpha = config.alpha(), .t_max = t_max});
+    COMPOSER_ASSIGN_OR_RETURN(const Time t_warmup, parse_time_field("t_warmup", config.t_warmup()));
+    return std::make_unique<ConstantSchedule>(
+        ConstantOptions{.alpha = config.alpha(), .t_max = t_max, .t_warmup = t_warmup});
   }
 };
 

@@ -1,0 +1,44 @@
+#include "composer/optim/schedules/polynomial.h"
+
+#include <cmath>
+#include <memory>
+
+#include "composer/base/status.h"
+#include "composer/core/registries.h"
+#include "composer/optim/schedules/schedule_times.h"
+#include "proto/scheduler.pb.h"
+
+namespace composer {
+
+double PolynomialSchedule::after_warmup(const ScheduleClock& clock) const {
+  const double left = 1 - decay(clock, options_.t_max);
+  return options_.alpha_f + (1 - options_.alpha_f) * std::pow(left, options_.power);
+}
+
+absl::Status PolynomialSchedule::check(const ScheduleClock& clock) const {
+  COMPOSER_RETURN_IF_ERROR(check_factor("power", options_.power));
+  COMPOSER_RETURN_IF_ERROR(check_multiple("alpha_f", options_.alpha_f));
+  COMPOSER_RETURN_IF_ERROR(check_time("t_max", options_.t_max, clock));
+  COMPOSER_RETURN_IF_ERROR(check_not_longer(t_warmup(), "t_max", options_.t_max, clock));
+  return check_trains_to_the_end(options_.t_max, options_.alpha_f, clock);
+}
+
+namespace {
+
+struct ConfiguredPolynomial {
+  using Config = config::PolynomialSchedule;
+
+  static absl::StatusOr<std::unique_ptr<Scheduler>> create(const Config& config) {
+    COMPOSER_ASSIGN_OR_RETURN(const Time t_max, parse_time_field("t_max", config.t_max()));
+    COMPOSER_ASSIGN_OR_RETURN(const Time t_warmup, parse_time_field("t_warmup", config.t_warmup()));
+    return std::make_unique<PolynomialSchedule>(PolynomialOptions{.power = config.power(),
+                                                                  .t_max = t_max,
+                                                                  .alpha_f = config.alpha_f(),
+                                                                  .t_warmup = t_warmup});
+  }
+};
+
+COMPOSER_REGISTER(Scheduler, ConfiguredPolynomial);
+
+}  // namespace
+}  // namespace composer
