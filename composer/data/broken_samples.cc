@@ -4,10 +4,13 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
+#include "composer/base/logging.h"
+#include "composer/base/status.h"
 
 namespace composer {
 namespace {
@@ -58,16 +61,40 @@ MadeBatch make_batch(const BatchMaker& maker, absl::Span<const int64_t> indices,
   return made;
 }
 
-at::Tensor SkippedSamples::state() const {
-  at::Tensor state = at::empty({count()}, at::kLong);
-  std::copy(indices_.begin(), indices_.end(), state.mutable_data_ptr<int64_t>());
-  return state;
+void SkippedSamples::add(const MadeBatch& made, absl::string_view where) {
+  for (const BrokenSample& sample : made.broken) {
+    if (indices_.insert(sample.index).second) {
+      LOG(WARNING) << where << ": skipped: " << sample.message;
+    }
+  }
+  if (count() <= limit_) return;
+  throw StatusError(absl::DataLossError(
+      absl::StrCat(where, ": ", count(), " samples could not be read so far, and ", limit_,
+                   " may be skipped; the last, ", made.broken.back().message)));
 }
 
-void SkippedSamples::load(const at::Tensor& state) {
-  const at::Tensor indices = state.to(at::kCPU, at::kLong).contiguous();
-  const int64_t* data = indices.const_data_ptr<int64_t>();
-  indices_ = std::set<int64_t>(data, data + indices.numel());
+void SkippedSamples::save(StateDict& state) const {
+  at::Tensor indices = at::empty({count()}, at::kLong);
+  std::copy(indices_.begin(), indices_.end(), indices.mutable_data_ptr<int64_t>());
+  state.set("skipped_samples", count());
+  state.set("broken", std::move(indices));
+}
+
+absl::Status SkippedSamples::load(const StateDict& state) {
+  COMPOSER_ASSIGN_OR_RETURN(const at::Tensor broken, state.tensor("broken"));
+  return catch_exceptions([&] {
+    const at::Tensor indices = broken.to(at::kCPU, at::kLong).contiguous();
+    const int64_t* data = indices.const_data_ptr<int64_t>();
+    indices_ = std::set<int64_t>(data, data + indices.numel());
+  });
+}
+
+absl::Status data_has_changed(absl::string_view name, absl::string_view now,
+                              absl::string_view then) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "dataset ", name, " has ", now, " now and had ", then,
+      " when the state was saved: what comes next would not be what would have come then; go on "
+      "with the same data, or start a new run from the weights"));
 }
 
 }  // namespace composer

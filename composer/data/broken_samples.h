@@ -1,7 +1,5 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <atomic>
 #include <cstdint>
 #include <set>
@@ -9,7 +7,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "composer/core/state_dict.h"
 #include "composer/core/tensor_dict.h"
 #include "composer/data/batch_maker.h"
 
@@ -41,18 +41,22 @@ class SkippedSamples {
   explicit SkippedSamples(int64_t limit) : limit_(limit) {}
 
   int64_t count() const { return static_cast<int64_t>(indices_.size()); }
-  /// Whether this one is new.
-  bool add(int64_t index) { return indices_.insert(index).second; }
-  bool over_limit() const { return count() > limit_; }
-  int64_t limit() const { return limit_; }
 
-  /// The indices, int64.
-  at::Tensor state() const;
-  void load(const at::Tensor& state);
+  /// Counts those of a batch that is handed out, each new one with a warning that begins with
+  /// `where`. Throws a StatusError once there are more than the limit.
+  void add(const MadeBatch& made, absl::string_view where);
+
+  /// Puts the count and the indices into `state`, as "skipped_samples" and "broken".
+  void save(StateDict& state) const;
+  absl::Status load(const StateDict& state);
 
  private:
   int64_t limit_;
   std::set<int64_t> indices_;
 };
+
+/// That the dataset called `name` is not the one that a state was saved with.
+absl::Status data_has_changed(absl::string_view name, absl::string_view now,
+                              absl::string_view then);
 
 }  // namespace composer

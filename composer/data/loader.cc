@@ -11,12 +11,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "composer/base/exceptions.h"
-#include "composer/base/logging.h"
 #include "composer/base/status.h"
 #include "composer/data/dataset_batch_maker.h"
+#include "composer/data/image_dataset.h"
 #include "composer/data/pinned_batch.h"
 #include "composer/data/samplers/permutation_sampler.h"
 #include "composer/data/samplers/sequential_sampler.h"
+#include "composer/data/transforms/image_batch_maker.h"
 #include "composer/data/workers/single_thread.h"
 
 namespace composer {
@@ -77,6 +78,12 @@ absl::StatusOr<std::unique_ptr<MapDataLoader>> MapDataLoader::create(
 absl::StatusOr<std::unique_ptr<MapDataLoader>> MapDataLoader::create(
     std::shared_ptr<const Dataset> dataset, const MapDataLoaderOptions& options) {
   if (dataset == nullptr) return absl::InvalidArgumentError("a MapDataLoader needs a dataset");
+  if (auto images = std::dynamic_pointer_cast<const ImageDataset>(dataset)) {
+    COMPOSER_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const BatchMaker> maker,
+        ImageBatchMaker::create(std::move(images), /*transforms=*/{}, ImageBatchOptions()));
+    return create(maker, options);
+  }
   return create(std::make_shared<DatasetBatchMaker>(std::move(dataset)), options);
 }
 
@@ -101,7 +108,7 @@ std::optional<Batch> MapDataLoader::next() {
   const int64_t batch = batch_++;
   static constexpr std::atomic<bool> kNever = false;
   MadeBatch made = prefetcher_ ? take(epoch_, batch) : make(epoch_, batch, kNever);
-  if (!made.broken.empty()) count_broken(batch, made);
+  if (!made.broken.empty()) skipped_.add(made, context(epoch_, batch));
   throw_if_error(made.status);
   return std::move(made.batch);
 }
@@ -161,18 +168,6 @@ MadeBatch MapDataLoader::take(int64_t epoch, int64_t batch) {
   return prefetcher_->take(start + batch, end);
 }
 
-void MapDataLoader::count_broken(int64_t batch, const MadeBatch& made) {
-  for (const BrokenSample& sample : made.broken) {
-    if (skipped_.add(sample.index)) {
-      LOG(WARNING) << context(epoch_, batch) << ": skipped: " << sample.message;
-    }
-  }
-  if (!skipped_.over_limit()) return;
-  throw StatusError(absl::DataLossError(absl::StrCat(
-      context(epoch_, batch), ": ", skipped_.count(), " samples could not be read so far, and ",
-      skipped_.limit(), " may be skipped; the last, ", made.broken.back().message)));
-}
-
 std::string MapDataLoader::context(int64_t epoch, int64_t batch) const {
   return absl::StrCat("dataset ", maker_->name(), ", epoch ", epoch, ", batch ", batch);
 }
@@ -180,21 +175,17 @@ std::string MapDataLoader::context(int64_t epoch, int64_t batch) const {
 StateDict MapDataLoader::state_dict() const {
   StateDict state;
   state.set("samples", maker_->size());
-  state.set("skipped_samples", skipped_.count());
-  state.set("broken", skipped_.state());
+  skipped_.save(state);
   return state;
 }
 
 absl::Status MapDataLoader::load_state_dict(const StateDict& state) {
   COMPOSER_ASSIGN_OR_RETURN(const int64_t samples, state.integer("samples"));
-  COMPOSER_ASSIGN_OR_RETURN(const at::Tensor broken, state.tensor("broken"));
   if (samples != maker_->size()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "dataset ", maker_->name(), " has ", maker_->size(), " samples now and had ", samples,
-        " when the state was saved: what comes next would not be what would have come "
-        "then; go on with the same data, or start a new run from the weights"));
+    return data_has_changed(maker_->name(), absl::StrCat(maker_->size(), " samples"),
+                            absl::StrCat(samples));
   }
-  return catch_exceptions([&] { skipped_.load(broken); });
+  return skipped_.load(state);
 }
 
 }  // namespace composer

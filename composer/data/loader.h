@@ -92,7 +92,6 @@ class MapDataLoader final : public DataLoader {
   MadeBatch take(int64_t epoch, int64_t batch);
   std::shared_ptr<const Order> order_of(int64_t epoch) const;
   void start_workers();
-  void count_broken(int64_t batch, const MadeBatch& made);
   std::string context(int64_t epoch, int64_t batch) const;
 
   const std::shared_ptr<const BatchMaker> maker_;

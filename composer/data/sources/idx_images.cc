@@ -1,6 +1,5 @@
 #include "composer/data/sources/idx_images.h"
 
-#include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 
 #include <filesystem>
@@ -34,12 +33,6 @@ absl::StatusOr<IdxArray> read_array(const std::string& path, int dimensions) {
   absl::StatusOr<IdxArray> array = read_idx(path, dimensions);
   if (!array.ok()) return field_error("dir", array.status().message());
   return array;
-}
-
-// Asks for the memory of one image.
-void prefetch(const uint8_t* image, int64_t size) {
-  constexpr int64_t kCacheLine = 64;
-  for (int64_t i = 0; i < size; i += kCacheLine) __builtin_prefetch(image + i);
 }
 
 }  // namespace
@@ -80,45 +73,16 @@ absl::Status IdxImages::check(double mean, double std) {
 }
 
 IdxImages::IdxImages(std::string name, Files files, double mean, double std)
-    : name_(std::move(name)), files_(std::move(files)), statistics_{{mean}, {std}} {
-  // In float, step by step, as torchvision's ToTensor and Normalize: the same bits.
-  const float offset = static_cast<float>(mean);
-  const float scale = static_cast<float>(std);
-  for (int i = 0; i < 256; ++i) normalized_[i] = (static_cast<float>(i) / 255.0f - offset) / scale;
-}
-
-const uint8_t* IdxImages::pixels(int64_t index) const {
-  return files_.images.data() + index * files_.height * files_.width;
-}
+    : name_(std::move(name)), files_(std::move(files)), statistics_{{mean}, {std}} {}
 
 ImageView IdxImages::image(int64_t index, std::vector<uint8_t>&) const {
   TORCH_CHECK_INDEX(index >= 0 && index < size(), "there is no sample ", index, " among ", size());
-  return planar_image(pixels(index), 1, files_.height, files_.width);
+  return planar_image(files_.images.data() + index * files_.height * files_.width, 1, files_.height,
+                      files_.width);
 }
 
 Batch IdxImages::companions(absl::Span<const int64_t> indices) const {
   return make_targets(indices, [&](int64_t index) { return files_.labels[index]; });
-}
-
-Batch IdxImages::get_batch(absl::Span<const int64_t> indices) const {
-  for (const int64_t index : indices) {
-    TORCH_CHECK_INDEX(index >= 0 && index < size(), "there is no sample ", index, " among ",
-                      size());
-  }
-  const int64_t count = static_cast<int64_t>(indices.size());
-  const int64_t image_size = files_.height * files_.width;
-  at::Tensor input = at::empty({count, 1, files_.height, files_.width}, at::kFloat);
-  float* out = input.mutable_data_ptr<float>();
-  for (size_t k = 0; k < indices.size(); ++k) {
-    // In a shuffled order the next image is far away: waiting for its memory would double the time.
-    if (k + 1 < indices.size()) prefetch(pixels(indices[k + 1]), image_size);
-    const uint8_t* pixel = pixels(indices[k]);
-    for (int64_t i = 0; i < image_size; ++i) out[i] = normalized_[pixel[i]];
-    out += image_size;
-  }
-  Batch batch = {{"input", std::move(input)}};
-  for (const auto& [name, tensor] : companions(indices)) batch.set(name, tensor);
-  return batch;
 }
 
 }  // namespace composer

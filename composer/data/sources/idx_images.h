@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,9 +21,6 @@ class IdxImages : public ImageDataset {
   Batch companions(absl::Span<const int64_t> indices) const override;
   const ChannelStatistics& statistics() const override { return statistics_; }
 
-  /// `input` float [N, 1, height, width], (pixel / 255 - mean) / std; `target` int64 [N].
-  Batch get_batch(absl::Span<const int64_t> indices) const override;
-
  protected:
   struct Files {
     std::vector<uint8_t> images;
@@ -45,13 +41,9 @@ class IdxImages : public ImageDataset {
   IdxImages(std::string name, Files files, double mean, double std);
 
  private:
-  const uint8_t* pixels(int64_t index) const;
-
   std::string name_;
   Files files_;
   ChannelStatistics statistics_;
-  // The input for each value of a pixel.
-  std::array<float, 256> normalized_;
 };
 
 }  // namespace composer

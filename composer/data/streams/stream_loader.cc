@@ -11,7 +11,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
-#include "composer/base/logging.h"
 #include "composer/base/random.h"
 #include "composer/base/status.h"
 #include "composer/data/batch_plan.h"
@@ -21,6 +20,12 @@ namespace composer {
 namespace {
 
 using Sharding = StreamLoaderOptions::Sharding;
+
+std::vector<int64_t> all_files(const IterableDataset& dataset) {
+  std::vector<int64_t> files(dataset.num_files());
+  std::iota(files.begin(), files.end(), 0);
+  return files;
+}
 
 // Of these files; nothing when that of one is not known.
 std::optional<int64_t> count_records(const IterableDataset& dataset,
@@ -116,8 +121,7 @@ absl::StatusOr<std::unique_ptr<StreamLoader>> StreamLoader::create(
     plan = by_file(*dataset, options, options.rank);
     COMPOSER_ASSIGN_OR_RETURN(known_batches, count_by_file(*dataset, options));
   } else {
-    plan.files.resize(dataset->num_files());
-    std::iota(plan.files.begin(), plan.files.end(), 0);
+    plan.files = all_files(*dataset);
     plan.records = count_records(*dataset, plan.files);
     plan.batch_size = options.batch_size;
     plan.rank = options.rank;
@@ -145,6 +149,7 @@ StreamLoader::StreamLoader(std::shared_ptr<const IterableDataset> dataset, Strea
       options_(options),
       num_batches_(plan.num_batches),
       known_batches_(known_batches),
+      records_(count_records(*dataset_, all_files(*dataset_))),
       batches_(dataset_, options.collate, std::move(plan)),
       skipped_(options.skip_broken_samples.value_or(0)) {}
 
@@ -166,7 +171,7 @@ std::optional<Batch> StreamLoader::next() {
     batch_ = batch;
     return std::nullopt;
   }
-  if (!made->broken.empty()) count_broken(batch, *made);
+  if (!made->broken.empty()) skipped_.add(*made, context(epoch_, batch));
   throw_if_error(made->status);
   return std::move(made->batch);
 }
@@ -200,18 +205,6 @@ void StreamLoader::start_thread() {
   }
 }
 
-void StreamLoader::count_broken(int64_t batch, const MadeBatch& made) {
-  for (const BrokenSample& sample : made.broken) {
-    if (skipped_.add(sample.index)) {
-      LOG(WARNING) << context(epoch_, batch) << ": skipped: " << sample.message;
-    }
-  }
-  if (!skipped_.over_limit()) return;
-  throw StatusError(absl::DataLossError(absl::StrCat(
-      context(epoch_, batch), ": ", skipped_.count(), " samples could not be read so far, and ",
-      skipped_.limit(), " may be skipped; the last, ", made.broken.back().message)));
-}
-
 std::string StreamLoader::context(int64_t epoch, int64_t batch) const {
   return absl::StrCat("dataset ", dataset_->name(), ", epoch ", epoch, ", batch ", batch);
 }
@@ -219,12 +212,8 @@ std::string StreamLoader::context(int64_t epoch, int64_t batch) const {
 StateDict StreamLoader::state_dict() const {
   StateDict state;
   state.set("files", dataset_->num_files());
-  std::vector<int64_t> files(dataset_->num_files());
-  std::iota(files.begin(), files.end(), 0);
-  const std::optional<int64_t> records = count_records(*dataset_, files);
-  if (records) state.set("records", *records);
-  state.set("skipped_samples", skipped_.count());
-  state.set("broken", skipped_.state());
+  if (records_) state.set("records", *records_);
+  skipped_.save(state);
   return state;
 }
 
@@ -235,15 +224,12 @@ absl::Status StreamLoader::load_state_dict(const StateDict& state) {
     const bool known_now = now != present.integers().end();
     const bool known_then = then != state.integers().end();
     if (known_now == known_then && (!known_now || now->second == then->second)) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "dataset ", dataset_->name(), " has ",
-        known_now ? absl::StrCat(now->second) : "an unknown number of", " ", what, " now and had ",
-        known_then ? absl::StrCat(then->second) : "an unknown number",
-        " when the state was saved: what comes next would not be what would have come then; go on "
-        "with the same data, or start a new run from the weights"));
+    return data_has_changed(
+        dataset_->name(),
+        absl::StrCat(known_now ? absl::StrCat(now->second) : "an unknown number of", " ", what),
+        known_then ? absl::StrCat(then->second) : "an unknown number");
   }
-  COMPOSER_ASSIGN_OR_RETURN(const at::Tensor broken, state.tensor("broken"));
-  return catch_exceptions([&] { skipped_.load(broken); });
+  return skipped_.load(state);
 }
 
 }  // namespace composer

@@ -91,13 +91,14 @@ class StreamLoader final : public DataLoader {
 
   std::optional<MadeBatch> make(int64_t epoch, int64_t batch, const std::atomic<bool>& cancel);
   void start_thread();
-  void count_broken(int64_t batch, const MadeBatch& made);
   std::string context(int64_t epoch, int64_t batch) const;
 
   const std::shared_ptr<const IterableDataset> dataset_;
   const StreamLoaderOptions options_;
   const std::optional<int64_t> num_batches_;
   const std::optional<int64_t> known_batches_;
+  // Of all files, where that is known.
+  const std::optional<int64_t> records_;
   StreamBatches batches_;
   int64_t epoch_ = 0;
   int64_t batch_ = 0;
