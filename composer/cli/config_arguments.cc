@@ -65,6 +65,7 @@ void keep_for_evaluation(config::Run& run) {
   run.clear_train();
   run.clear_max_duration();
   run.clear_optimizer();
+  run.clear_optimizers();
   run.clear_schedulers();
   run.clear_callbacks();
   config::Logger console;

@@ -31,7 +31,7 @@ namespace {
 absl::Status check_trainable(const config::Run& run) {
   std::vector<std::string> missing;
   if (!run.has_train()) missing.push_back("train (the data)");
-  if (!run.has_optimizer()) missing.push_back("optimizer");
+  if (!run.has_optimizer() && run.optimizers_size() == 0) missing.push_back("optimizer");
   if (!run.has_max_duration()) missing.push_back("max_duration");
   if (missing.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("training needs ", enumerate(missing, "and"),

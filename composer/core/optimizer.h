@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -39,8 +40,15 @@ class Optimizer : public Stateful {
   /// the loss more than once overrides this, and `evaluates_loss_repeatedly`.
   virtual at::Tensor step(const LossClosure& closure);
 
-  /// Updates every parameter that has a gradient.
-  virtual void update() = 0;
+  /// Updates every parameter that has a gradient, unless `found_inf` says that there is nothing to
+  /// learn from the gradients.
+  void update();
+
+  /// From now on `update` changes nothing - no parameter, no state, no step count - where this
+  /// scalar of float32 is 1; whoever checks the gradients sets it to 0 or 1 before each update. On
+  /// the parameters' device it is looked at there, so that no step waits for it. Undefined, as at
+  /// first: every update counts.
+  void set_found_inf(at::Tensor found_inf) { found_inf_ = std::move(found_inf); }
 
   virtual bool evaluates_loss_repeatedly() const { return false; }
 
@@ -48,6 +56,21 @@ class Optimizer : public Stateful {
 
   /// Sets every gradient to undefined, so that the next backward stores rather than adds.
   void zero_grad();
+
+ protected:
+  /// Updates every parameter that has a gradient.
+  virtual void update_parameters() = 0;
+
+  /// Whether `update_parameters` heeds `found_inf` itself. When not, `update` reads it on the host,
+  /// which waits for a flag that is on another device.
+  virtual bool heeds_found_inf() const { return false; }
+
+  const at::Tensor& found_inf() const { return found_inf_; }
+  /// What `found_inf` says, read on the host.
+  bool found_inf_on_host() const;
+
+ private:
+  at::Tensor found_inf_;
 };
 
 /// Makes an optimizer for a model's parameters; called after `init`, when module surgery is done.

@@ -33,13 +33,17 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options)
 
 void AdamW::apply(Bucket& bucket, const ParameterGroup& group) {
   const at::TensorList largest = options_.amsgrad ? bucket.state[2] : at::TensorList();
-  at::_fused_adamw_(bucket.parameters, bucket.gradients, bucket.state[0], bucket.state[1], largest,
-                    bucket.steps, group.lr, options_.beta1, options_.beta2, group.weight_decay,
-                    options_.eps, options_.amsgrad, /*maximize=*/false);
+  const auto call = [&](const auto& lr) {
+    at::_fused_adamw_(bucket.parameters, bucket.gradients, bucket.state[0], bucket.state[1],
+                      largest, bucket.steps, lr, options_.beta1, options_.beta2, group.weight_decay,
+                      options_.eps, options_.amsgrad, /*maximize=*/false, /*grad_scale=*/{},
+                      bucket.found_inf);
+  };
+  bucket.on_device ? call(bucket.lr) : call(group.lr);
 }
 
-OptimizerFactory adamw(AdamWOptions options, std::vector<GroupRule> rules) {
-  return grouped_factory<AdamW>(options, std::move(rules));
+OptimizerFactory adamw(AdamWOptions options, Grouping grouping) {
+  return grouped_factory<AdamW>(options, std::move(grouping));
 }
 
 namespace {
@@ -55,7 +59,7 @@ struct ConfiguredAdamW {
                                             .eps = config.eps(),
                                             .weight_decay = config.weight_decay(),
                                             .amsgrad = config.amsgrad()},
-                                           group_rules(config.groups()));
+                                           grouping_of(config));
     return factory(std::move(parameters));
   }
 };

@@ -34,11 +34,12 @@ class AdamW final : public FusedOptimizer {
 
  private:
   void apply(Bucket& bucket, const ParameterGroup& group) override;
+  bool kernel_heeds_found_inf() const override { return true; }
 
   const AdamWOptions options_;
 };
 
 /// Makes an AdamW when the parameters are known.
-OptimizerFactory adamw(AdamWOptions options, std::vector<GroupRule> rules = {});
+OptimizerFactory adamw(AdamWOptions options, Grouping grouping = {});
 
 }  // namespace composer

@@ -2,10 +2,13 @@
 
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <tuple>
@@ -36,6 +39,19 @@ bool interchangeable(const at::Tensor& a, const at::Tensor& b) {
 // `tensor` in the layout, dtype and device of `parameter`.
 at::Tensor laid_out_as(const at::Tensor& parameter, const at::Tensor& tensor) {
   return at::empty_like(parameter).copy_(tensor);
+}
+
+// State of another shape than its parameter's has a layout of its own.
+bool fits(const at::Tensor& parameter, const at::Tensor& state) {
+  if (!state.defined()) return true;
+  if (state.sizes() == parameter.sizes()) return interchangeable(parameter, state);
+  return state.dtype() == parameter.dtype() && state.device() == parameter.device();
+}
+
+at::Tensor fitted(const at::Tensor& parameter, const at::Tensor& state) {
+  if (fits(parameter, state)) return state;
+  return state.sizes() == parameter.sizes() ? laid_out_as(parameter, state)
+                                            : state.to(parameter.options());
 }
 
 at::Tensor fitting_gradient(const NamedParameter& parameter, const at::Tensor& gradient) {
@@ -89,20 +105,85 @@ FusedOptimizer::FusedOptimizer(std::vector<ParameterGroup> groups,
   }
 }
 
-void FusedOptimizer::update() {
+at::Tensor FusedOptimizer::initial_state(size_t kind, const at::Tensor& parameter) const {
+  return at::zeros_like(parameter);
+}
+
+void FusedOptimizer::treat_cpu_as_device() {
+  cpu_is_device_ = true;
+  stale_ = true;
+}
+
+void FusedOptimizer::update_parameters() {
   const c10::NoGradGuard no_grad;
   if (stale_ || !gather()) {
     regroup();
     gather();
   }
+  const bool skip = found_inf().defined() && must_ask_host() && found_inf_on_host();
   for (Bucket& bucket : buckets_) {
     if (!bucket.active) continue;
-    advance_steps(bucket);
-    apply(bucket, groups_[bucket.group]);
-    count_update(bucket);
+    if (!skip) {
+      bucket.on_device ? update_on_device(bucket) : update_on_cpu(bucket);
+      count_update(bucket);
+    }
     // Not kept until the next step: its forward and backward need the memory.
     bucket.gradients.clear();
   }
+}
+
+bool FusedOptimizer::must_ask_host() const {
+  return std::any_of(buckets_.begin(), buckets_.end(), [&](const Bucket& bucket) {
+    // What follows a first update is another computation, chosen by the host.
+    const bool first = steps_ == Steps::kFirst && bucket.updates == 0;
+    return bucket.active && (!bucket.on_device || first);
+  });
+}
+
+void FusedOptimizer::update_on_cpu(Bucket& bucket) {
+  if (!bucket.steps.empty()) {
+    *bucket.steps[0].mutable_data_ptr<float>() = static_cast<float>(bucket.updates + 1);
+  }
+  apply(bucket, groups_[bucket.group]);
+}
+
+void FusedOptimizer::update_on_device(Bucket& bucket) {
+  const ParameterGroup& group = groups_[bucket.group];
+  if (bucket.lr_in_tensor != group.lr) {
+    bucket.lr.fill_(group.lr);
+    bucket.lr_in_tensor = group.lr;
+  }
+  if (!bucket.steps.empty()) bucket.steps[0].add_(1);
+  bucket.found_inf.reset();
+  if (!found_inf().defined()) {
+    apply(bucket, group);
+    return;
+  }
+  bucket.found_inf = found_inf().to(bucket.lr.device(), /*non_blocking=*/true);
+  std::vector<at::Tensor> changed, before;
+  if (!kernel_heeds_found_inf()) {
+    changed = bucket.parameters;
+    for (const std::vector<at::Tensor>& kind : bucket.state) {
+      std::copy_if(kind.begin(), kind.end(), std::back_inserter(changed),
+                   [](const at::Tensor& state) { return state.defined(); });
+    }
+    for (const at::Tensor& tensor : changed) before.push_back(tensor.clone());
+  }
+  apply(bucket, group);
+  const at::Tensor skip = bucket.found_inf->to(at::kBool);
+  for (size_t i = 0; i < changed.size(); ++i) {
+    changed[i].copy_(at::where(skip, before[i], changed[i]));
+  }
+  if (!bucket.steps.empty()) {
+    bucket.steps[0].sub_(*bucket.found_inf);
+    bucket.may_have_skipped = true;
+  }
+}
+
+// Waits for the device where it alone knows.
+int64_t FusedOptimizer::updates_of(const Bucket& bucket) {
+  if (!bucket.may_have_skipped) return bucket.updates;
+  return static_cast<int64_t>(bucket.steps[0].item<float>());
 }
 
 bool FusedOptimizer::gather() {
@@ -119,7 +200,7 @@ bool FusedOptimizer::gather(Bucket& bucket) {
     const at::Tensor& gradient = parameter.grad();
     if (gradient.defined() != bucket.active) return false;
     if (!bucket.active) continue;
-    if (!bucket.state.empty() && !interchangeable(parameter, bucket.state[0][i])) return false;
+    if (!fits(parameter, bucket.layouts[i])) return false;
     bucket.gradients.push_back(
         interchangeable(parameter, gradient)
             ? gradient
@@ -131,7 +212,8 @@ bool FusedOptimizer::gather(Bucket& bucket) {
 void FusedOptimizer::regroup() {
   stale_ = true;
   for (const Bucket& bucket : buckets_) {
-    for (const size_t member : bucket.members) members_[member].updates = bucket.updates;
+    const int64_t updates = updates_of(bucket);
+    for (const size_t member : bucket.members) members_[member].updates = updates;
   }
   buckets_.clear();
   using Key = std::tuple<size_t, std::string, at::ScalarType, int64_t, bool>;
@@ -148,6 +230,7 @@ void FusedOptimizer::regroup() {
       bucket.group = member.group;
       bucket.updates = member.updates;
       bucket.active = active;
+      bucket.on_device = cpu_is_device_ || !parameter.is_cpu();
       if (active) bucket.state.resize(state_kinds_.size());
     }
     Bucket& bucket = buckets_[position->second];
@@ -158,11 +241,17 @@ void FusedOptimizer::regroup() {
     for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
       bucket.state[kind].push_back(member.state[kind]);
     }
+    const auto layout = std::find_if(member.state.begin(), member.state.end(),
+                                     [](const at::Tensor& state) { return state.defined(); });
+    bucket.layouts.push_back(layout == member.state.end() ? at::Tensor() : *layout);
   }
   for (Bucket& bucket : buckets_) {
-    if (steps_ != Steps::kCounted || !bucket.active) continue;
-    const at::Tensor step = at::full({}, static_cast<double>(bucket.updates),
-                                     bucket.parameters[0].options().dtype(at::kFloat));
+    if (!bucket.active) continue;
+    const at::TensorOptions options =
+        bucket.parameters[0].options().dtype(at::kFloat).requires_grad(false);
+    if (bucket.on_device) bucket.lr = at::zeros({}, options);
+    if (steps_ != Steps::kCounted) continue;
+    const at::Tensor step = at::full({}, static_cast<double>(bucket.updates), options);
     bucket.steps.assign(bucket.parameters.size(), step);
   }
   stale_ = false;
@@ -173,22 +262,10 @@ void FusedOptimizer::fit_state(Member& member) {
   check_dense(member.parameter);
   if (member.state.empty()) {
     for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
-      member.state.push_back(at::zeros_like(parameter));
+      member.state.push_back(initial_state(kind, parameter));
     }
   }
-  for (at::Tensor& state : member.state) {
-    if (!interchangeable(parameter, state)) state = laid_out_as(parameter, state);
-  }
-}
-
-void FusedOptimizer::advance_steps(Bucket& bucket) {
-  if (bucket.steps.empty()) return;
-  at::Tensor& step = bucket.steps[0];
-  if (step.is_cpu()) {
-    *step.mutable_data_ptr<float>() = static_cast<float>(bucket.updates + 1);
-  } else {
-    step.add_(1);
-  }
+  for (at::Tensor& state : member.state) state = fitted(parameter, state);
 }
 
 void FusedOptimizer::count_update(Bucket& bucket) {
@@ -206,7 +283,8 @@ StateDict FusedOptimizer::state_dict() const {
   std::vector<int64_t> updates(members_.size());
   for (size_t i = 0; i < members_.size(); ++i) updates[i] = members_[i].updates;
   for (const Bucket& bucket : buckets_) {
-    for (const size_t member : bucket.members) updates[member] = bucket.updates;
+    const int64_t count = updates_of(bucket);
+    for (const size_t member : bucket.members) updates[member] = count;
   }
   if (!state_kinds_.empty()) {
     StateDict steps;
@@ -216,7 +294,8 @@ StateDict FusedOptimizer::state_dict() const {
   for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
     StateDict tensors;
     for (size_t i = 0; i < members_.size(); ++i) {
-      if (updates[i] > 0) tensors.set(members_[i].parameter.name, members_[i].state[kind]);
+      if (updates[i] == 0 || !members_[i].state[kind].defined()) continue;
+      tensors.set(members_[i].parameter.name, members_[i].state[kind]);
     }
     state.set(state_kinds_[kind], std::move(tensors));
   }
@@ -244,15 +323,18 @@ absl::Status FusedOptimizer::load_state_dict(const StateDict& state) {
       COMPOSER_ASSIGN_OR_RETURN(member.updates, steps->integer(name));
       member.state.clear();
       if (member.updates == 0) continue;
-      for (const std::string& kind : state_kinds_) {
-        COMPOSER_ASSIGN_OR_RETURN(const StateDict* tensors, state.child(kind));
+      for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
+        at::Tensor& target =
+            member.state.emplace_back(initial_state(kind, member.parameter.tensor));
+        if (!target.defined()) continue;
+        COMPOSER_ASSIGN_OR_RETURN(const StateDict* tensors, state.child(state_kinds_[kind]));
         COMPOSER_ASSIGN_OR_RETURN(const at::Tensor tensor, tensors->tensor(name));
-        if (tensor.sizes() != member.parameter.tensor.sizes()) {
+        if (tensor.sizes() != target.sizes()) {
           return absl::InvalidArgumentError(
-              absl::StrCat("the state's ", kind, " of \"", name, "\" has shape ", shape(tensor),
-                           ", the parameter ", shape(member.parameter.tensor)));
+              absl::StrCat("the state's ", state_kinds_[kind], " of \"", name, "\" has shape ",
+                           shape(tensor), ", this optimizer's ", shape(target)));
         }
-        member.state.push_back(laid_out_as(member.parameter.tensor, tensor));
+        target.copy_(tensor);
       }
     }
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "composer/base/status.h"
 
@@ -26,23 +27,33 @@ absl::StatusOr<std::vector<std::regex>> compile(const std::vector<GroupRule>& ru
   return patterns;
 }
 
-// Why `rule` has no parameter: what would be right depends on whether an earlier rule took them.
-absl::Status no_match(size_t rule, const GroupRule& settings, const std::regex& pattern,
-                      const std::vector<ParameterGroup>& groups) {
+absl::Status no_match(size_t rule, const GroupRule& settings,
+                      const std::vector<NamedParameter>& parameters) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < groups.size(); ++i) {
-    for (const NamedParameter& parameter : groups[i].parameters) {
-      if (std::regex_search(parameter.name, pattern)) {
-        return field_error(field(rule), absl::StrCat("every parameter that \"", settings.pattern,
-                                                     "\" finds, such as \"", parameter.name,
-                                                     "\", is in an earlier group already"));
-      }
-      if (names.size() < 20) names.push_back(parameter.name);
-    }
+  for (const NamedParameter& parameter : parameters) {
+    if (names.size() < 20) names.push_back(parameter.name);
   }
   return field_error(field(rule),
                      absl::StrCat("\"", settings.pattern, "\" finds no parameter; the names are ",
                                   absl::StrJoin(names, ", "), names.size() == 20 ? ", ..." : ""));
+}
+
+// The rule that finds `name`, `rules.size()` when none does.
+absl::StatusOr<size_t> rule_for(const std::string& name, const std::vector<GroupRule>& rules,
+                                const std::vector<std::regex>& patterns) {
+  size_t found = rules.size();
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (!std::regex_search(name, patterns[i])) continue;
+    if (found < rules.size()) {
+      return field_error(field(i),
+                         absl::StrCat("\"", rules[i].pattern, "\" finds \"", name, "\", which \"",
+                                      rules[found].pattern, "\" (", field(found),
+                                      ") finds too; a parameter belongs "
+                                      "to one group"));
+    }
+    found = i;
+  }
+  return found;
 }
 
 }  // namespace
@@ -59,29 +70,51 @@ ParameterGroup single_group(std::vector<NamedParameter> parameters, double lr,
 }
 
 absl::StatusOr<std::vector<ParameterGroup>> group_by_name(std::vector<NamedParameter> parameters,
-                                                          const std::vector<GroupRule>& rules,
-                                                          double lr, double weight_decay) {
+                                                          const Grouping& grouping, double lr,
+                                                          double weight_decay) {
+  const std::vector<GroupRule>& rules = grouping.rules;
   COMPOSER_ASSIGN_OR_RETURN(const std::vector<std::regex> patterns, compile(rules));
+  parameters = single_group(std::move(parameters), lr, weight_decay).parameters;
+  // For each rule, and then for the rest: what decays, what does not.
   std::vector<ParameterGroup> groups;
   for (const GroupRule& rule : rules) {
-    groups.push_back(
-        single_group({}, rule.lr.value_or(lr), rule.weight_decay.value_or(weight_decay)));
-    groups.back().pattern = rule.pattern;
+    ParameterGroup group =
+        single_group({}, rule.lr.value_or(lr), rule.weight_decay.value_or(weight_decay));
+    group.pattern = rule.pattern;
+    groups.insert(groups.end(), 2, group);
   }
-  groups.push_back(single_group({}, lr, weight_decay));
-  for (NamedParameter& parameter :
-       single_group(std::move(parameters), lr, weight_decay).parameters) {
-    size_t rule = 0;
-    while (rule < patterns.size() && !std::regex_search(parameter.name, patterns[rule])) ++rule;
-    groups[rule].parameters.push_back(std::move(parameter));
+  groups.insert(groups.end(), 2, single_group({}, lr, weight_decay));
+  for (size_t i = 1; i < groups.size(); i += 2) groups[i].weight_decay = 0;
+
+  std::vector<bool> found(rules.size() + 1);
+  for (NamedParameter& parameter : parameters) {
+    COMPOSER_ASSIGN_OR_RETURN(const size_t rule, rule_for(parameter.name, rules, patterns));
+    found[rule] = true;
+    const bool own_decay = rule < rules.size() && rules[rule].weight_decay.has_value();
+    const bool spared = grouping.no_decay_on_bias_and_norm && parameter.tensor.dim() <= 1 &&
+                        !own_decay && groups[2 * rule].weight_decay != 0;
+    groups[2 * rule + (spared ? 1 : 0)].parameters.push_back(parameter);
   }
-  bool any = false;
-  for (const ParameterGroup& group : groups) any = any || !group.parameters.empty();
-  for (size_t i = 0; any && i < rules.size(); ++i) {
-    if (groups[i].parameters.empty()) return no_match(i, rules[i], patterns[i], groups);
+  for (size_t i = 0; i < rules.size() && !parameters.empty(); ++i) {
+    if (!found[i]) return no_match(i, rules[i], parameters);
   }
-  if (groups.back().parameters.empty() && groups.size() > 1) groups.pop_back();
-  return groups;
+  std::vector<ParameterGroup> kept;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const bool settings_only = parameters.empty() && i % 2 == 0;
+    if (settings_only || !groups[i].parameters.empty()) kept.push_back(std::move(groups[i]));
+  }
+  return kept;
+}
+
+std::string description(const ParameterGroup& group) {
+  int64_t values = 0;
+  for (const NamedParameter& parameter : group.parameters) values += parameter.tensor.numel();
+  const size_t tensors = group.parameters.size();
+  return absl::StrFormat(
+      "%s: %d %s, %d %s, lr %g, weight decay %g",
+      group.pattern.empty() ? "the rest" : absl::StrCat("\"", group.pattern, "\""), tensors,
+      tensors == 1 ? "tensor" : "tensors", values, values == 1 ? "value" : "values", group.lr,
+      group.weight_decay);
 }
 
 StateDict learning_rates(const std::vector<ParameterGroup>& groups) {

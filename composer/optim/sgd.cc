@@ -7,6 +7,7 @@
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/optim/sgd_kernel.h"
 #include "proto/optimizer.pb.h"
 
 namespace composer {
@@ -31,14 +32,29 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, SgdOptions options)
     : FusedOptimizer(std::move(groups), state_kinds(options), Steps::kFirst), options_(options) {}
 
 void Sgd::apply(Bucket& bucket, const ParameterGroup& group) {
+  const bool first = bucket.updates == 0;
+  if (!bucket.on_device && c10::isReducedFloatingType(bucket.parameters[0].scalar_type())) {
+    // ATen 2.11's kernel for the CPU leaves most half precision parameters as they are.
+    sgd_on_cpu(bucket.parameters, bucket.gradients, bucket.state,
+               {.lr = group.lr,
+                .weight_decay = group.weight_decay,
+                .momentum = options_.momentum,
+                .past = first ? 0 : options_.momentum,
+                .present = first ? 1 : 1 - options_.dampening,
+                .nesterov = options_.nesterov});
+    return;
+  }
   const at::TensorList momentum = bucket.state.empty() ? at::TensorList() : bucket.state[0];
-  at::_fused_sgd_(bucket.parameters, bucket.gradients, momentum, group.weight_decay,
-                  options_.momentum, group.lr, options_.dampening, options_.nesterov,
-                  /*maximize=*/false, /*is_first_step=*/bucket.updates == 0);
+  const auto call = [&](const auto& lr) {
+    at::_fused_sgd_(bucket.parameters, bucket.gradients, momentum, group.weight_decay,
+                    options_.momentum, lr, options_.dampening, options_.nesterov,
+                    /*maximize=*/false, first, /*grad_scale=*/{}, bucket.found_inf);
+  };
+  bucket.on_device ? call(bucket.lr) : call(group.lr);
 }
 
-OptimizerFactory sgd(SgdOptions options, std::vector<GroupRule> rules) {
-  return grouped_factory<Sgd>(options, std::move(rules));
+OptimizerFactory sgd(SgdOptions options, Grouping grouping) {
+  return grouped_factory<Sgd>(options, std::move(grouping));
 }
 
 namespace {
@@ -56,7 +72,7 @@ struct ConfiguredSgd {
                                           .dampening = config.dampening(),
                                           .weight_decay = config.weight_decay(),
                                           .nesterov = config.nesterov()},
-                                         group_rules(config.groups()));
+                                         grouping_of(config));
     return factory(std::move(parameters));
   }
 };

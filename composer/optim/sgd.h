@@ -31,11 +31,12 @@ class Sgd final : public FusedOptimizer {
 
  private:
   void apply(Bucket& bucket, const ParameterGroup& group) override;
+  bool kernel_heeds_found_inf() const override { return true; }
 
   const SgdOptions options_;
 };
 
 /// Makes an Sgd when the parameters are known.
-OptimizerFactory sgd(SgdOptions options, std::vector<GroupRule> rules = {});
+OptimizerFactory sgd(SgdOptions options, Grouping grouping = {});
 
 }  // namespace composer

@@ -204,15 +204,43 @@ void TorchOptimizer::set_learning_rates() {
 at::Tensor TorchOptimizer::step(const LossClosure& closure) {
   if (!repeats_) return Optimizer::step(closure);
   set_learning_rates();
-  return optimizer_->step([&] {
-    at::Tensor loss = closure();
-    TORCH_CHECK_VALUE(loss.defined(), short_type_name(typeid(*optimizer_)),
-                      " needs a loss, but the model updated itself and gave none");
-    return loss;
-  });
+  if (!found_inf().defined()) return optimizer_->step([&] { return evaluated(closure); });
+
+  // Thrown through torch's step, which knows no other way to end early.
+  struct Skip {};
+  const StateDict state = state_dict().cloned();
+  std::vector<at::Tensor> parameters;
+  for (const ParameterGroup& group : groups_) {
+    for (const auto& [name, tensor] : group.parameters) {
+      parameters.push_back(tensor.detach().clone());
+    }
+  }
+  at::Tensor loss;
+  try {
+    return optimizer_->step([&] {
+      loss = evaluated(closure);
+      if (found_inf_on_host()) throw Skip();
+      return loss;
+    });
+  } catch (const Skip&) {
+  }
+  const at::NoGradGuard no_grad;
+  auto saved = parameters.begin();
+  for (const ParameterGroup& group : groups_) {
+    for (const auto& [name, tensor] : group.parameters) tensor.copy_(*saved++);
+  }
+  throw_if_error(load_state_dict(state));
+  return loss;
 }
 
-void TorchOptimizer::update() {
+at::Tensor TorchOptimizer::evaluated(const LossClosure& closure) const {
+  at::Tensor loss = closure();
+  TORCH_CHECK_VALUE(loss.defined(), short_type_name(typeid(*optimizer_)),
+                    " needs a loss, but the model updated itself and gave none");
+  return loss;
+}
+
+void TorchOptimizer::update_parameters() {
   TORCH_CHECK_VALUE(!repeats_, short_type_name(typeid(*optimizer_)),
                     " evaluates the loss repeatedly: call step with a closure");
   set_learning_rates();

@@ -20,7 +20,8 @@ namespace composer {
 ///
 /// Its groups' `lr` follows the schedule. Other settings, weight decay among them, are in its own
 /// options, so `weight_decay` of `groups()` is 0 here and changes nothing. LBFGS evaluates the loss
-/// repeatedly and needs `step` rather than `update`.
+/// repeatedly and needs `step` rather than `update`; an evaluation that `found_inf` is about ends
+/// the step, with parameters and state as before it.
 class TorchOptimizer final : public Optimizer {
  public:
   /// `parameters` names those that `optimizer` has; throws when one has no name.
@@ -28,7 +29,6 @@ class TorchOptimizer final : public Optimizer {
                  const std::vector<NamedParameter>& parameters);
 
   at::Tensor step(const LossClosure& closure) override;
-  void update() override;
   bool evaluates_loss_repeatedly() const override { return repeats_; }
   std::vector<ParameterGroup>& groups() override { return groups_; }
 
@@ -40,7 +40,9 @@ class TorchOptimizer final : public Optimizer {
   torch::optim::Optimizer& optimizer() { return *optimizer_; }
 
  private:
+  void update_parameters() override;
   void set_learning_rates();
+  at::Tensor evaluated(const LossClosure& closure) const;
 
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   std::vector<ParameterGroup> groups_;

@@ -133,17 +133,7 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
                                {.seed = run.seed(), .pin_memory_for = gpu_of(options.device)});
       }));
   COMPOSER_ASSIGN_OR_RETURN(options.model, build_seeded_model(run));
-  if (run.has_optimizer()) {
-    auto factory = build_optimizer_factory(run.optimizer());
-    if (!factory.ok()) return in_field("optimizer", factory.status());
-    options.optimizers.push_back(
-        [factory = *std::move(factory)](
-            std::vector<NamedParameter> parameters) -> absl::StatusOr<std::unique_ptr<Optimizer>> {
-          auto optimizer = factory(std::move(parameters));
-          if (!optimizer.ok()) return in_field("optimizer", optimizer.status());
-          return optimizer;
-        });
-  }
+  COMPOSER_ASSIGN_OR_RETURN(options.optimizers, build_optimizer_factories(run));
   DataLoader* const first = options.train                ? options.train.get()
                             : options.evaluators.empty() ? nullptr
                                                          : options.evaluators[0].data.get();

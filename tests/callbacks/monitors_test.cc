@@ -26,10 +26,11 @@ namespace {
 class TwoGroups : public Optimizer {
  public:
   TwoGroups() : groups_(2) {}
-  void update() override {}
   std::vector<ParameterGroup>& groups() override { return groups_; }
 
  private:
+  void update_parameters() override {}
+
   std::vector<ParameterGroup> groups_;
 };
 

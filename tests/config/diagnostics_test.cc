@@ -71,9 +71,11 @@ TEST(ConfigErrors, ANameThatStandsElsewhereIsSaid) {
 }
 
 TEST(ConfigErrors, AnUnknownNameWithNothingNearListsTheKnown) {
-  EXPECT_EQ(error_of("optimizer { sgd { lr: 1 } zzzzzzz { } }"),
-            one("a.textproto:1:27: optimizer: no optimizer \"zzzzzzz\"; known are sgd, adamw and "
-                "plugin"));
+  EXPECT_EQ(
+      error_of("optimizer { sgd { lr: 1 } zzzzzzz { } }"),
+      one("a.textproto:1:27: optimizer: no optimizer \"zzzzzzz\"; known are sgd, adamw, adam, "
+          "decoupled_sgdw, decoupled_adamw, rmsprop, adagrad, lamb, lion, adafactor, lbfgs "
+          "and plugin"));
 }
 
 TEST(ConfigErrors, AMisspeltEnumValueListsTheValues) {

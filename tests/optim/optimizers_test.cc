@@ -1,118 +1,69 @@
-// SGD and AdamW against 20 steps of torch.optim on given gradients.
+// Every optimizer against 20 steps of its Python original on given gradients.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "composer/optim/adafactor.h"
+#include "composer/optim/adagrad.h"
+#include "composer/optim/adam.h"
 #include "composer/optim/adamw.h"
+#include "composer/optim/decoupled_adamw.h"
+#include "composer/optim/decoupled_sgdw.h"
+#include "composer/optim/fused_optimizer.h"
+#include "composer/optim/lamb.h"
+#include "composer/optim/lion.h"
+#include "composer/optim/rmsprop.h"
 #include "composer/optim/sgd.h"
+#include "tests/optim/golden_steps.h"
 #include "tests/testing/golden.h"
 
 namespace composer {
 namespace {
 
-using testing::read_golden;
+using testing::expect_golden;
+using testing::golden_optimizers;
+using testing::golden_parameters;
+using testing::kGoldenSteps;
+using testing::make;
+using testing::optimizer_cases;
+using testing::OptimizerCase;
 using testing::relative_error;
+using testing::set_golden_gradients;
+using testing::take_golden_step;
 
-constexpr int kSteps = 20;
-
-struct Case {
-  std::string name;
-  OptimizerFactory factory;
-};
-
-void PrintTo(const Case& test, std::ostream* out) { *out << test.name; }
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> cases = {
-      {"sgd", sgd({.lr = 0.1})},
-      {"sgd_decay", sgd({.lr = 0.1, .weight_decay = 0.05})},
-      {"sgd_momentum", sgd({.lr = 0.05, .momentum = 0.9})},
-      {"sgd_dampening", sgd({.lr = 0.05, .momentum = 0.8, .dampening = 0.3, .weight_decay = 0.01})},
-      {"sgd_nesterov", sgd({.lr = 0.05, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true})},
-      {"adamw", adamw({.lr = 0.01})},
-      {"adamw_options",
-       adamw({.lr = 0.02, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = 0.1})},
-      {"adamw_amsgrad", adamw({.lr = 0.02, .beta1 = 0.8, .beta2 = 0.9, .amsgrad = true})},
-      {"adamw_no_decay", adamw({.lr = 0.02, .weight_decay = 0})},
-  };
-  return cases;
-}
-
-const TensorDict& golden() {
-  static const TensorDict tensors = read_golden("tests/golden/optim/optimizers.txt");
-  return tensors;
-}
-
-std::vector<NamedParameter> fresh_parameters() {
-  std::vector<NamedParameter> parameters;
-  for (const char* name : {"conv", "weight", "bias", "late"}) {
-    const at::Tensor& start = golden().at(std::string("parameters/") + name);
-    parameters.push_back({name, start.clone().requires_grad_()});
-  }
-  return parameters;
-}
-
-bool has_gradient(const std::string& name, int step) {
-  return name != "late" || (step >= 5 && (step < 10 || step > 12));
-}
-
-void set_gradients(const std::vector<NamedParameter>& parameters, int step) {
-  for (const auto& [name, tensor] : parameters) {
-    const at::Tensor& all = golden().at("gradients/" + name);
-    tensor.mutable_grad() = has_gradient(name, step) ? all[step].clone() : at::Tensor();
-  }
-}
-
-void take_step(Optimizer& optimizer, const std::vector<NamedParameter>& parameters, int step) {
-  set_gradients(parameters, step);
-  optimizer.update();
-  for (ParameterGroup& group : optimizer.groups()) group.lr *= 0.95;
-}
-
-std::unique_ptr<Optimizer> make(const Case& test, const std::vector<NamedParameter>& parameters) {
-  auto optimizer = test.factory(parameters);
-  EXPECT_TRUE(optimizer.ok()) << optimizer.status();
-  return *std::move(optimizer);
-}
-
-void expect_golden(const Case& test, const std::vector<NamedParameter>& parameters) {
-  for (const auto& [name, tensor] : parameters) {
-    EXPECT_LT(relative_error(tensor, golden().at(test.name + "/" + name)), 1e-6) << name;
-  }
-}
-
-class OptimizersTest : public ::testing::TestWithParam<Case> {
+class OptimizersTest : public ::testing::TestWithParam<OptimizerCase> {
  protected:
   static void SetUpTestSuite() { at::set_num_threads(1); }
 };
 
-TEST_P(OptimizersTest, GivesPyTorchsNumbers) {
-  const auto parameters = fresh_parameters();
+TEST_P(OptimizersTest, GivesPythonsNumbers) {
+  const auto parameters = golden_parameters();
   const auto optimizer = make(GetParam(), parameters);
-  for (int step = 0; step < kSteps; ++step) take_step(*optimizer, parameters, step);
-  expect_golden(GetParam(), parameters);
+  for (int step = 0; step < kGoldenSteps; ++step) take_golden_step(*optimizer, parameters, step);
+  expect_golden(GetParam().name, parameters);
 }
 
 TEST_P(OptimizersTest, MemoryLayoutsChangeNoNumber) {
-  auto parameters = fresh_parameters();
+  auto parameters = golden_parameters();
   at::Tensor conv = parameters[0].tensor;
   conv.set_data(conv.detach().contiguous(at::MemoryFormat::ChannelsLast));
   ASSERT_FALSE(conv.is_contiguous());
   at::Tensor weight = parameters[1].tensor;
   weight.set_data(weight.detach().t().contiguous().t());
   const auto optimizer = make(GetParam(), parameters);
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kGoldenSteps; ++step) {
     // A model that is converted while it trains, with its optimizer's state in the old layout.
     if (step == 8) conv.set_data(conv.detach().contiguous());
     if (step == 15) conv.set_data(conv.detach().contiguous(at::MemoryFormat::ChannelsLast));
-    take_step(*optimizer, parameters, step);
+    take_golden_step(*optimizer, parameters, step);
   }
-  expect_golden(GetParam(), parameters);
+  expect_golden(GetParam().name, parameters);
 }
 
 TEST_P(OptimizersTest, AnExpandedGradientIsTakenByItsValues) {
@@ -130,20 +81,21 @@ TEST_P(OptimizersTest, AnExpandedGradientIsTakenByItsValues) {
 
 TEST_P(OptimizersTest, StateRestoredAtAnyStepContinuesWithTheSameBits) {
   for (const int cut : {0, 3, 5, 6, 11, 13, 19}) {
-    const auto parameters = fresh_parameters();
+    const auto parameters = golden_parameters();
     const auto optimizer = make(GetParam(), parameters);
-    for (int step = 0; step < cut; ++step) take_step(*optimizer, parameters, step);
+    for (int step = 0; step < cut; ++step) take_golden_step(*optimizer, parameters, step);
     const StateDict saved = optimizer->state_dict().cloned();
     std::vector<NamedParameter> copies;
     for (const auto& [name, tensor] : parameters) {
       copies.push_back({name, tensor.detach().clone().requires_grad_()});
     }
-    for (int step = cut; step < kSteps; ++step) take_step(*optimizer, parameters, step);
+    for (int step = cut; step < kGoldenSteps; ++step)
+      take_golden_step(*optimizer, parameters, step);
 
     const auto restored = make(GetParam(), copies);
     ASSERT_TRUE(restored->load_state_dict(saved).ok());
     EXPECT_EQ(restored->state_dict().first_difference(saved), "");
-    for (int step = cut; step < kSteps; ++step) take_step(*restored, copies, step);
+    for (int step = cut; step < kGoldenSteps; ++step) take_golden_step(*restored, copies, step);
     for (size_t i = 0; i < copies.size(); ++i) {
       EXPECT_TRUE(copies[i].tensor.equal(parameters[i].tensor)) << copies[i].name << " " << cut;
     }
@@ -152,53 +104,124 @@ TEST_P(OptimizersTest, StateRestoredAtAnyStepContinuesWithTheSameBits) {
 }
 
 TEST_P(OptimizersTest, StateIsLoadedIntoTheParametersLayout) {
-  const auto parameters = fresh_parameters();
+  const auto parameters = golden_parameters();
   const auto optimizer = make(GetParam(), parameters);
-  for (int step = 0; step < 10; ++step) take_step(*optimizer, parameters, step);
+  for (int step = 0; step < 10; ++step) take_golden_step(*optimizer, parameters, step);
   auto copies = parameters;
   for (auto& [name, tensor] : copies) tensor = tensor.detach().clone().requires_grad_();
   copies[0].tensor.set_data(copies[0].tensor.detach().contiguous(at::MemoryFormat::ChannelsLast));
   const auto restored = make(GetParam(), copies);
   ASSERT_TRUE(restored->load_state_dict(optimizer->state_dict().cloned()).ok());
-  for (int step = 10; step < kSteps; ++step) take_step(*restored, copies, step);
-  expect_golden(GetParam(), copies);
+  for (int step = 10; step < kGoldenSteps; ++step) take_golden_step(*restored, copies, step);
+  expect_golden(GetParam().name, copies);
 }
 
 TEST_P(OptimizersTest, GradientsAreNotHeldAfterTheUpdate) {
-  const auto parameters = fresh_parameters();
+  const auto parameters = golden_parameters();
   const auto optimizer = make(GetParam(), parameters);
-  take_step(*optimizer, parameters, 6);
-  take_step(*optimizer, parameters, 7);
+  take_golden_step(*optimizer, parameters, 6);
+  take_golden_step(*optimizer, parameters, 7);
   for (const auto& [name, tensor] : parameters) EXPECT_EQ(tensor.grad().use_count(), 1) << name;
   optimizer->zero_grad();
   for (const auto& [name, tensor] : parameters) EXPECT_FALSE(tensor.grad().defined()) << name;
 }
 
 TEST_P(OptimizersTest, ParametersWithoutGradientsStayAsTheyAre) {
-  const auto parameters = fresh_parameters();
+  const auto parameters = golden_parameters();
   const auto optimizer = make(GetParam(), parameters);
   optimizer->update();
   for (const auto& [name, tensor] : parameters) {
-    EXPECT_TRUE(tensor.equal(golden().at("parameters/" + name)));
+    EXPECT_TRUE(tensor.equal(golden_optimizers().at("parameters/" + name)));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OptimizersTest, ::testing::ValuesIn(cases()),
+// As the parameters of a GPU are updated, but here.
+void treat_cpu_as_device(Optimizer& optimizer) {
+  dynamic_cast<FusedOptimizer&>(optimizer).treat_cpu_as_device();
+}
+
+TEST_P(OptimizersTest, GivesPythonsNumbersByTheOperationsForDevices) {
+  const auto parameters = golden_parameters();
+  const auto optimizer = make(GetParam(), parameters);
+  treat_cpu_as_device(*optimizer);
+  for (int step = 0; step < kGoldenSteps; ++step) take_golden_step(*optimizer, parameters, step);
+  expect_golden(GetParam().name, parameters);
+}
+
+// Steps as the golden numbers have them, and before some of them others that are to be skipped.
+void take_steps_with_overflows(const OptimizerCase& test, bool as_device) {
+  const auto parameters = golden_parameters();
+  const auto optimizer = make(test, parameters);
+  if (as_device) treat_cpu_as_device(*optimizer);
+  const at::Tensor found_inf = at::zeros({});
+  optimizer->set_found_inf(found_inf);
+  for (int step = 0; step < kGoldenSteps; ++step) {
+    if (step == 0 || step == 3 || step == 5 || step == 11) {
+      const StateDict before = optimizer->state_dict().cloned();
+      std::vector<at::Tensor> values;
+      for (const auto& [name, tensor] : parameters) {
+        values.push_back(tensor.detach().clone());
+        tensor.mutable_grad() = at::full_like(tensor.detach(), INFINITY);
+      }
+      found_inf.fill_(1);
+      optimizer->update();
+      found_inf.fill_(0);
+      EXPECT_EQ(optimizer->state_dict().first_difference(before), "") << "step " << step;
+      for (size_t i = 0; i < parameters.size(); ++i) {
+        EXPECT_TRUE(parameters[i].tensor.equal(values[i])) << parameters[i].name << " " << step;
+      }
+    }
+    take_golden_step(*optimizer, parameters, step);
+  }
+  expect_golden(test.name, parameters);
+}
+
+TEST_P(OptimizersTest, AnUpdateWithFoundInfChangesNothing) {
+  take_steps_with_overflows(GetParam(), /*as_device=*/false);
+}
+
+TEST_P(OptimizersTest, AnUpdateWithFoundInfChangesNothingOnADevice) {
+  take_steps_with_overflows(GetParam(), /*as_device=*/true);
+}
+
+TEST_P(OptimizersTest, HalfPrecisionAndThreadsFollowTheSameRule) {
+  // Larger than what one thread takes, with a rest for the vectors.
+  const at::Tensor start = at::linspace(-1, 1, 100003);
+  const at::Tensor whole = start.clone().requires_grad_();
+  const at::Tensor brain = start.to(at::kBFloat16).requires_grad_();
+  const at::Tensor split = start.clone().requires_grad_();
+  const auto one = make(GetParam(), {{"whole", whole}, {"brain", brain}});
+  const auto other = make(GetParam(), {{"split", split}});
+  for (int step = 0; step < 3; ++step) {
+    const at::Tensor gradient = at::cos(start * (step + 3));
+    whole.mutable_grad() = gradient;
+    brain.mutable_grad() = gradient.to(at::kBFloat16);
+    split.mutable_grad() = gradient;
+    one->update();
+    at::set_num_threads(2);
+    other->update();
+    at::set_num_threads(1);
+  }
+  EXPECT_TRUE(whole.equal(split));
+  EXPECT_LT(relative_error(brain, whole), 0.02);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OptimizersTest, ::testing::ValuesIn(optimizer_cases()),
                          [](const auto& info) { return info.param.name; });
 
 TEST(OptimizersTest, GroupsKeepTheirOwnSettings) {
-  const auto parameters = fresh_parameters();
+  const auto parameters = golden_parameters();
   std::vector<ParameterGroup> groups(2);
   groups[0] = {.parameters = {parameters[1]}, .lr = 0.1};
   groups[1] = {.parameters = {parameters[2]}, .lr = 0, .weight_decay = 0.5};
   Sgd optimizer(groups, {.momentum = 0.9});
   EXPECT_EQ(optimizer.groups()[0].initial_lr, 0.1);
-  set_gradients(parameters, 0);
+  set_golden_gradients(parameters, 0);
   optimizer.update();
-  const at::Tensor expected =
-      golden().at("parameters/weight") - golden().at("gradients/weight")[0] * 0.1;
+  const at::Tensor expected = golden_optimizers().at("parameters/weight") -
+                              golden_optimizers().at("gradients/weight")[0] * 0.1;
   EXPECT_LT(relative_error(parameters[1].tensor, expected), 1e-6);
-  EXPECT_TRUE(parameters[2].tensor.equal(golden().at("parameters/bias")));
+  EXPECT_TRUE(parameters[2].tensor.equal(golden_optimizers().at("parameters/bias")));
 }
 
 TEST(OptimizersTest, DtypesMayBeMixed) {
@@ -255,6 +278,41 @@ TEST(OptimizersTest, SettingsOutOfRangeAreRefused) {
   EXPECT_THROW(AdamW(none, {.beta2 = 1}), c10::ValueError);
   EXPECT_THROW(AdamW(none, {.eps = -1}), c10::ValueError);
   EXPECT_FALSE(sgd({.momentum = -1})(none).ok());
+  EXPECT_THROW(Adam(none, {.beta1 = -0.1}), c10::ValueError);
+  EXPECT_THROW(DecoupledSgdW(none, {.weight_decay = 1.5}), c10::ValueError);
+  EXPECT_THROW(DecoupledAdamW(none, {.weight_decay = 1.5}), c10::ValueError);
+  EXPECT_THROW(RmsProp(none, {.alpha = 1.1}), c10::ValueError);
+  EXPECT_THROW(Adagrad(none, {.lr_decay = -1}), c10::ValueError);
+  EXPECT_THROW(Lamb(none, {.beta1 = 1}), c10::ValueError);
+  EXPECT_THROW(Lion(none, {.beta2 = 1}), c10::ValueError);
+  EXPECT_THROW(Adafactor(none, {.beta2_decay = 0.8}), c10::ValueError);
+  EXPECT_THROW(Adafactor(none, {.clipping_threshold = 0}), c10::ValueError);
+}
+
+TEST(OptimizersTest, AGroupWhoseLearningRateWas0DecaysAsInComposer) {
+  for (const bool as_device : {false, true}) {
+    const at::Tensor w = at::ones({2}).requires_grad_(), v = at::ones({2}).requires_grad_();
+    DecoupledAdamW adamw({{"w", w}}, {.lr = 0, .weight_decay = 0.25});
+    DecoupledSgdW sgdw({{"v", v}}, {.lr = 0, .weight_decay = 0.25});
+    if (as_device) {
+      adamw.treat_cpu_as_device();
+      sgdw.treat_cpu_as_device();
+    }
+    w.mutable_grad() = at::ones({2});
+    v.mutable_grad() = at::ones({2});
+    adamw.update();
+    sgdw.update();
+    EXPECT_TRUE(w.equal(at::full({2}, 0.75)));
+    EXPECT_TRUE(v.equal(at::full({2}, 0.75)));
+  }
+}
+
+TEST(OptimizersTest, LambLeavesATensorOfZerosItsOwnStep) {
+  const at::Tensor w = at::zeros({2}).requires_grad_();
+  Lamb optimizer({{"w", w}}, {.lr = 0.5, .eps = 0});
+  w.mutable_grad() = at::tensor({1.0f, -2.0f});
+  optimizer.update();
+  EXPECT_TRUE(at::allclose(w, at::tensor({-0.5f, 0.5f})));
 }
 
 TEST(OptimizersTest, TiedWeightsAreUpdatedOnce) {

@@ -109,6 +109,21 @@ TEST_P(TorchOptimizerTest, RestoredStateContinuesWithTheSameBits) {
   EXPECT_EQ(resumed.optimizer->state_dict().first_difference(whole.optimizer->state_dict()), "");
 }
 
+TEST_P(TorchOptimizerTest, AStepWithFoundInfChangesNothing) {
+  Problem problem(GetParam().factory);
+  problem.step();
+  const StateDict before = problem.optimizer->state_dict().cloned();
+  const at::Tensor a = problem.a.detach().clone();
+  const at::Tensor found_inf = at::ones({});
+  problem.optimizer->set_found_inf(found_inf);
+  problem.step();
+  EXPECT_TRUE(problem.a.equal(a));
+  EXPECT_EQ(problem.optimizer->state_dict().first_difference(before), "");
+  found_inf.zero_();
+  problem.step();
+  EXPECT_FALSE(problem.a.equal(a));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, TorchOptimizerTest, ::testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
 

@@ -68,7 +68,7 @@ PlainSgd::PlainSgd(std::vector<NamedParameter> parameters, double lr) {
   groups_.push_back({.parameters = std::move(parameters), .lr = lr, .initial_lr = lr});
 }
 
-void PlainSgd::update() {
+void PlainSgd::update_parameters() {
   const at::NoGradGuard no_grad;
   used.push_back(groups_.front().lr);
   for (ParameterGroup& group : groups_) {

@@ -62,13 +62,14 @@ class TinyLoader final : public DataLoader {
 class PlainSgd final : public Optimizer {
  public:
   PlainSgd(std::vector<NamedParameter> parameters, double lr);
-  void update() override;
   std::vector<ParameterGroup>& groups() override { return groups_; }
 
   /// Learning rates of the updates so far.
   std::vector<double> used;
 
  private:
+  void update_parameters() override;
+
   std::vector<ParameterGroup> groups_;
 };
 

@@ -240,11 +240,12 @@ TEST(Fit, AnOptimizerMayComputeTheLossTwice) {
       update();
       return second;
     }
-    void update() override { plain_.update(); }
     bool evaluates_loss_repeatedly() const override { return true; }
     std::vector<ParameterGroup>& groups() override { return plain_.groups(); }
 
    private:
+    void update_parameters() override { plain_.update(); }
+
     PlainSgd plain_;
   };
   // Noise on the input, from the state's generator.
