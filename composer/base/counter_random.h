@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 
 #include "composer/base/random.h"
 
@@ -37,7 +38,7 @@ class CounterRandom {
   /// Normal, mean 0 and standard deviation 1 (Box and Muller, 1958); takes two draws.
   double normal() {
     const double radius = std::sqrt(-2 * std::log(1 - uniform()));
-    return radius * std::cos(2 * 3.14159265358979323846 * uniform());
+    return radius * std::cos(2 * std::numbers::pi * uniform());
   }
 
  private:

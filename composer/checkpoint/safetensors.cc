@@ -12,11 +12,11 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "composer/base/atomic_file.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
 #include "composer/base/utf8.h"
-#include "composer/checkpoint/atomic_file.h"
 #include "composer/checkpoint/safetensors_header.h"
 
 namespace composer {

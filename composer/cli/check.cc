@@ -11,9 +11,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "composer/base/atomic_file.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
-#include "composer/checkpoint/atomic_file.h"
 #include "composer/cli/commands.h"
 #include "composer/cli/config_arguments.h"
 #include "composer/cli/exit_codes.h"
@@ -50,12 +50,6 @@ class ScratchFolder {
 // What --plot-lr is given when no file is named.
 constexpr char kTerminal[] = "terminal";
 
-absl::Status write_file(const std::string& path, const std::string& text) {
-  COMPOSER_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
-  COMPOSER_RETURN_IF_ERROR(file.write(text.data(), text.size()));
-  return file.commit();
-}
-
 // Draws on stderr, since stdout has the config, or into the file `target`.
 absl::Status plot_learning_rate(const ConfigArguments& arguments, Trainer& trainer,
                                 const std::string& target, LogOutput& log) {
@@ -68,7 +62,7 @@ absl::Status plot_learning_rate(const ConfigArguments& arguments, Trainer& train
         *chart, {.columns = StatusLine(STDERR_FILENO).columns(), .unicode = locale_is_utf8()}));
     return absl::OkStatus();
   }
-  COMPOSER_RETURN_IF_ERROR(write_file(target, draw_as_svg(*chart)));
+  COMPOSER_RETURN_IF_ERROR(write_file_atomically(target, draw_as_svg(*chart)));
   log.say(absl::StrCat("wrote ", target));
   return absl::OkStatus();
 }

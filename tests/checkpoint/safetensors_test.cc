@@ -12,7 +12,7 @@
 #include <sstream>
 #include <string>
 
-#include "composer/checkpoint/atomic_file.h"
+#include "composer/base/atomic_file.h"
 
 namespace composer {
 namespace {

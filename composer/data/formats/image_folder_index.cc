@@ -1,16 +1,12 @@
 #include "composer/data/formats/image_folder_index.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <set>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -18,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "composer/base/atomic_file.h"
 #include "composer/base/random.h"
 #include "composer/base/status.h"
 #include "composer/data/formats/file_bytes.h"
@@ -153,15 +150,6 @@ std::string text_of(const ImageFolderFiles& files) {
   return text;
 }
 
-absl::Status write_all(int file, absl::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = write(file, text.data(), text.size());
-    if (count < 0) return absl::ErrnoToStatus(errno, "cannot write");
-    text.remove_prefix(static_cast<size_t>(count));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::optional<ImageFolderFiles> load_image_folder_index(
@@ -189,19 +177,9 @@ absl::Status save_image_folder_index(const std::string& dir, const ImageFolderFi
     }
   }
   const std::string path = index_path(dir);
-  std::string temporary = path + ".XXXXXX";
-  const int file = mkostemp(temporary.data(), O_CLOEXEC);
-  if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
-  absl::Cleanup remove = [&] { unlink(temporary.c_str()); };
-  absl::Status status = write_all(file, text_of(files));
+  COMPOSER_RETURN_IF_ERROR(write_file_atomically(path, text_of(files)));
   // For everyone who may read the images, not only for the one who wrote the list.
-  if (status.ok() && fchmod(file, 0644) != 0) status = absl::ErrnoToStatus(errno, "cannot write");
-  if (close(file) != 0 && status.ok()) status = absl::ErrnoToStatus(errno, "cannot write");
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = absl::ErrnoToStatus(errno, "cannot rename");
-  }
-  if (!status.ok()) return annotate(path, status);
-  std::move(remove).Cancel();
+  if (chmod(path.c_str(), 0644) != 0) return absl::ErrnoToStatus(errno, path);
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <numbers>
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
@@ -9,22 +10,15 @@
 #include "proto/scheduler.pb.h"
 
 namespace composer {
-namespace {
-
-constexpr double kPi = 3.14159265358979323846;
-
-}  // namespace
 
 double CosineAnnealingSchedule::after_warmup(const ScheduleClock& clock) const {
   const double decayed = decay(clock, options_.t_max);
-  return options_.alpha_f + (1 - options_.alpha_f) * (1 + std::cos(kPi * decayed)) / 2;
+  return options_.alpha_f + (1 - options_.alpha_f) * (1 + std::cos(std::numbers::pi * decayed)) / 2;
 }
 
 absl::Status CosineAnnealingSchedule::check(const ScheduleClock& clock) const {
   COMPOSER_RETURN_IF_ERROR(check_multiple("alpha_f", options_.alpha_f));
-  COMPOSER_RETURN_IF_ERROR(check_time("t_max", options_.t_max, clock));
-  COMPOSER_RETURN_IF_ERROR(check_not_longer(t_warmup(), "t_max", options_.t_max, clock));
-  return check_trains_to_the_end(options_.t_max, options_.alpha_f, clock);
+  return check_decay(clock, options_.t_max, options_.alpha_f);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <numbers>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
@@ -11,8 +12,6 @@
 
 namespace composer {
 namespace {
-
-constexpr double kPi = 3.14159265358979323846;
 
 // How far `cycles`, counted in the first one's length, is within its cycle, 0 to below 1.
 double position_in_cycle(double cycles, double t_mult) {
@@ -29,7 +28,7 @@ double position_in_cycle(double cycles, double t_mult) {
 
 double CosineAnnealingWarmRestartsSchedule::after_warmup(const ScheduleClock& clock) const {
   const double decayed = position_in_cycle(periods(clock, options_.t_0), options_.t_mult);
-  return options_.alpha_f + (1 - options_.alpha_f) * (1 + std::cos(kPi * decayed)) / 2;
+  return options_.alpha_f + (1 - options_.alpha_f) * (1 + std::cos(std::numbers::pi * decayed)) / 2;
 }
 
 absl::Status CosineAnnealingWarmRestartsSchedule::check(const ScheduleClock& clock) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numbers>
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
@@ -12,11 +13,10 @@
 namespace composer {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
-
 double between(double from, double to, double progress, OneCycleOptions::Anneal anneal) {
-  const double done =
-      anneal == OneCycleOptions::Anneal::kCosine ? (1 - std::cos(kPi * progress)) / 2 : progress;
+  const double done = anneal == OneCycleOptions::Anneal::kCosine
+                          ? (1 - std::cos(std::numbers::pi * progress)) / 2
+                          : progress;
   return from * (1 - done) + to * done;
 }
 

@@ -18,9 +18,7 @@ double PolynomialSchedule::after_warmup(const ScheduleClock& clock) const {
 absl::Status PolynomialSchedule::check(const ScheduleClock& clock) const {
   COMPOSER_RETURN_IF_ERROR(check_factor("power", options_.power));
   COMPOSER_RETURN_IF_ERROR(check_multiple("alpha_f", options_.alpha_f));
-  COMPOSER_RETURN_IF_ERROR(check_time("t_max", options_.t_max, clock));
-  COMPOSER_RETURN_IF_ERROR(check_not_longer(t_warmup(), "t_max", options_.t_max, clock));
-  return check_trains_to_the_end(options_.t_max, options_.alpha_f, clock);
+  return check_decay(clock, options_.t_max, options_.alpha_f);
 }
 
 namespace {

@@ -30,4 +30,11 @@ double WarmupSchedule::decay(const ScheduleClock& clock, const Time& t_max) cons
   return std::clamp((clock.position(t_max.unit()) - start) / length, 0.0, 1.0);
 }
 
+absl::Status WarmupSchedule::check_decay(const ScheduleClock& clock, const Time& t_max,
+                                         double alpha_f) const {
+  COMPOSER_RETURN_IF_ERROR(check_time("t_max", t_max, clock));
+  COMPOSER_RETURN_IF_ERROR(check_not_longer(t_warmup_, "t_max", t_max, clock));
+  return check_trains_to_the_end(t_max, alpha_f, clock);
+}
+
 }  // namespace composer

@@ -31,6 +31,8 @@ class WarmupSchedule : public Scheduler {
   /// How far the clock is from the warm-up's end, 0, to `t_max`, 1 from there on. 0 throughout when
   /// the warm-up lasts until `t_max`.
   double decay(const ScheduleClock& clock, const Time& t_max) const;
+  /// Refuses a `t_max`, the field of that name, that such a decay to `alpha_f` cannot have.
+  absl::Status check_decay(const ScheduleClock& clock, const Time& t_max, double alpha_f) const;
 
  private:
   const Time t_warmup_;

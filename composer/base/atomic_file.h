@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace composer {
 
@@ -30,5 +31,8 @@ class AtomicFile {
   std::string temporary_;
   int descriptor_;
 };
+
+/// A whole file of `text`, as an AtomicFile.
+absl::Status write_file_atomically(const std::string& path, absl::string_view text);
 
 }  // namespace composer

@@ -1,4 +1,4 @@
-#include "composer/checkpoint/atomic_file.h"
+#include "composer/base/atomic_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -77,6 +77,12 @@ absl::Status AtomicFile::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failure("create", path_);
   temporary_.clear();
   return sync_folder(path_);
+}
+
+absl::Status write_file_atomically(const std::string& path, absl::string_view text) {
+  COMPOSER_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  COMPOSER_RETURN_IF_ERROR(file.write(text.data(), text.size()));
+  return file.commit();
 }
 
 }  // namespace composer
