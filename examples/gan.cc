@@ -53,12 +53,12 @@ Loss Gan::train_step(TrainStep& step) {
   const at::Tensor samples = step.forward().at("samples");
   const at::Tensor discriminator_loss = step.loss().total();
   step.backward(discriminator_loss);
-  discriminator.update();
+  step.update(discriminator);
 
   generator.zero_grad();
   const at::Tensor generator_loss = answer_loss(discriminator_->forward(samples), true);
   step.backward(generator_loss);
-  generator.update();
+  step.update(generator);
   discriminator.zero_grad();
 
   step.logger().log_metric("loss/train/discriminator", discriminator_loss);

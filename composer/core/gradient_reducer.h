@@ -15,6 +15,9 @@ class GradientReducer {
   virtual void prepare(bool last_microbatch) {}
   /// Returns when the gradients of the last microbatch are those of all ranks.
   virtual void finish(absl::Span<const std::unique_ptr<Optimizer>> optimizers) {}
+  /// Whether `flag` is true on any rank. Every rank calls it at the same point, and all return the
+  /// same.
+  virtual bool any(bool flag) { return flag; }
 };
 
 }  // namespace composer

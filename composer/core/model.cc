@@ -1,5 +1,7 @@
 #include "composer/core/model.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/count_nonzero.h>
 #include <c10/util/Exception.h>
 
 namespace composer {
@@ -9,6 +11,12 @@ at::Tensor ComposerModel::per_sample_loss(const Outputs& outputs, const Batch& b
       false,
       "this model has no per-sample loss; override per_sample_loss to return one loss for "
       "each sample, shape [batch], and has_per_sample_loss to return true");
+}
+
+int64_t ComposerModel::num_loss_tokens(const Batch& batch) const {
+  const at::Tensor* labels = batch.find("labels");
+  if (labels == nullptr) return batch.num_tokens();
+  return at::count_nonzero(*labels != -100).item<int64_t>();
 }
 
 void ComposerModel::update_metric(Metric& metric, const Outputs& outputs, const Batch& batch) {

@@ -32,6 +32,11 @@ class ComposerModel : public torch::nn::Module {
   /// What metrics are computed from, and what `predict` gives.
   virtual Outputs eval_forward(const Batch& batch) { return forward(batch); }
 
+  /// Over how many tokens `loss` takes its mean: what a microbatch weighs when a run accumulates by
+  /// tokens. The default counts the labels that are not -100; where there are no labels, all
+  /// tokens.
+  virtual int64_t num_loss_tokens(const Batch& batch) const;
+
   /// Fresh metrics for training or for evaluation; each evaluator asks for its own.
   virtual MetricCollection metrics(bool is_train) const { return {}; }
 

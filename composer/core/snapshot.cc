@@ -92,6 +92,21 @@ absl::Status load_model(ComposerModel& model, const StateDict& state) {
   return absl::OkStatus();
 }
 
+StateDict skipped_state(const State::Skipped& skipped) {
+  StateDict state;
+  state.set("batches", skipped.batches);
+  state.set("samples", skipped.samples);
+  state.set("tokens", skipped.tokens);
+  return state;
+}
+
+absl::Status load_skipped(State::Skipped& skipped, const StateDict& state) {
+  COMPOSER_ASSIGN_OR_RETURN(skipped.batches, state.integer("batches"));
+  COMPOSER_ASSIGN_OR_RETURN(skipped.samples, state.integer("samples"));
+  COMPOSER_ASSIGN_OR_RETURN(skipped.tokens, state.integer("tokens"));
+  return absl::OkStatus();
+}
+
 at::Tensor generator_state(at::Generator generator) {
   const std::lock_guard<std::mutex> lock(generator.mutex());
   return generator.get_state();
@@ -134,7 +149,9 @@ StateDict snapshot(const State& state) {
   result.set("schedulers", states_of(state.schedulers));
   result.set("algorithms", states_of(state.algorithms));
   result.set("callbacks", states_of(state.callbacks));
+  result.set("grad_scaler", state.grad_scaler->state_dict());
   result.set("train_metrics", state.train_metrics.state_dict());
+  result.set("skipped", skipped_state(state.skipped));
   result.set("timestamp", to_state_dict(state.timestamp));
   if (state.train_dataloader != nullptr) {
     result.set("train_loader", state.train_dataloader->state_dict());
@@ -155,6 +172,10 @@ absl::Status restore(State& state, const StateDict& snapshot) {
   COMPOSER_RETURN_IF_ERROR(load_states(snapshot, "schedulers", state.schedulers));
   COMPOSER_RETURN_IF_ERROR(load_states(snapshot, "algorithms", state.algorithms));
   COMPOSER_RETURN_IF_ERROR(load_states(snapshot, "callbacks", state.callbacks));
+  COMPOSER_ASSIGN_OR_RETURN(const StateDict* scaler, snapshot.child("grad_scaler"));
+  COMPOSER_RETURN_IF_ERROR(annotate("grad_scaler", state.grad_scaler->load_state_dict(*scaler)));
+  COMPOSER_ASSIGN_OR_RETURN(const StateDict* skipped, snapshot.child("skipped"));
+  COMPOSER_RETURN_IF_ERROR(load_skipped(state.skipped, *skipped));
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* metrics, snapshot.child("train_metrics"));
   COMPOSER_RETURN_IF_ERROR(state.train_metrics.load_state_dict(*metrics));
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* timestamp, snapshot.child("timestamp"));

@@ -17,6 +17,16 @@ ScheduleClock State::clock() const {
   return {timestamp, *max_duration, dataloader_length, scale_schedule_ratio};
 }
 
+ScheduleClock State::schedule_clock() const {
+  ScheduleClock result = clock();
+  result.now.batch -= skipped.batches;
+  result.now.sample -= skipped.samples;
+  result.now.token -= skipped.tokens;
+  // Epochs are counted in batches; below zero it reaches into the epoch before.
+  result.now.batch_in_epoch -= skipped.batches;
+  return result;
+}
+
 at::Generator State::generator(absl::string_view name) {
   auto position = streams.find(name);
   if (position == streams.end()) {

@@ -15,10 +15,14 @@
 #include "composer/core/algorithm.h"
 #include "composer/core/callback.h"
 #include "composer/core/data_loader.h"
+#include "composer/core/grad_scaler.h"
+#include "composer/core/gradient_reducer.h"
 #include "composer/core/loss.h"
 #include "composer/core/metric.h"
 #include "composer/core/optimizer.h"
+#include "composer/core/precision.h"
 #include "composer/core/scheduler.h"
+#include "composer/core/step_check.h"
 #include "composer/core/tensor_dict.h"
 
 namespace composer {
@@ -34,6 +38,9 @@ struct State {
   std::vector<std::unique_ptr<Scheduler>> schedulers;
   std::vector<std::unique_ptr<Algorithm>> algorithms;
   std::vector<std::unique_ptr<Callback>> callbacks;
+  /// Policies of the step; never null.
+  std::unique_ptr<GradScaler> grad_scaler = std::make_unique<GradScaler>();
+  std::unique_ptr<GradientReducer> gradient_reducer = std::make_unique<GradientReducer>();
 
   /// The loader in use, and what it is called in logs: "train", or an evaluator's label.
   DataLoader* dataloader = nullptr;
@@ -50,6 +57,9 @@ struct State {
   /// Of the microbatch, unweighted, from after_loss to after_backward; of the whole batch, without
   /// its graph, from after_train_batch on.
   Loss loss;
+  /// Why this step may not count. Until the update, that is in after_train_batch at the latest,
+  /// algorithms and callbacks may add to it.
+  std::vector<StepCheck> step_checks;
 
   Timestamp timestamp;
   /// Within the present call of eval or predict.
@@ -59,6 +69,13 @@ struct State {
   std::optional<Time> max_duration;
   /// ScheduleClock::scale_ratio; `max_duration` is scaled already.
   double scale_schedule_ratio = 1;
+  /// What steps took that did not count; schedules go by the others.
+  struct Skipped {
+    int64_t batches = 0;
+    int64_t samples = 0;
+    int64_t tokens = 0;
+  };
+  Skipped skipped;
 
   /// Computed in steps that log.
   MetricCollection train_metrics;
@@ -66,10 +83,11 @@ struct State {
   std::map<std::string, MetricValues> eval_metrics;
 
   at::Device device = at::kCPU;
+  Precision precision = Precision::kFp32;
   uint64_t seed = 0;
   int64_t rank = 0;
   int64_t world_size = 1;
-  /// Samples of a microbatch; 0 for the whole batch.
+  /// Samples of a microbatch, as found so far by `auto`; 0 for the whole batch.
   int64_t device_train_microbatch_size = 0;
   /// Which microbatch of the batch this is, from before_forward to after_backward.
   int64_t microbatch = 0;
@@ -79,9 +97,11 @@ struct State {
   bool stop_requested() const { return stop_reason.has_value(); }
   std::optional<std::string> stop_reason;
 
-  /// The clock that schedules, and algorithms with a part of the run as their setting, go by.
+  /// The clock that algorithms with a part of the run as their setting go by.
   /// REQUIRES: max_duration is set.
   ScheduleClock clock() const;
+  /// The clock that schedules go by: `clock` without the steps that did not count.
+  ScheduleClock schedule_clock() const;
   /// How far training is, 0 to 1; moves with every batch.
   double elapsed_duration() const { return clock().elapsed_fraction(); }
 

@@ -25,6 +25,9 @@ class TrainStep {
   virtual const Loss& loss() = 0;
   /// Backward, for a model that updates itself, with the scale that the run's precision asks for.
   virtual void backward(const at::Tensor& loss) = 0;
+  /// Update, for a model that updates itself: undoes that scale in the gradients of `optimizer`,
+  /// checks them as the run asks for, and lets it update.
+  virtual void update(Optimizer& optimizer) = 0;
 
   Optimizer& optimizer(size_t index) { return *state().optimizers.at(index); }
 };

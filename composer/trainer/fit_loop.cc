@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "composer/core/evaluation_mode.h"
 #include "composer/core/model.h"
 #include "composer/trainer/trainer.h"
@@ -109,7 +110,15 @@ class Trainer::Step final : public TrainStep {
   }
 
   void backward(const at::Tensor& loss) override {
-    trainer_.in_model("backward", [&] { trainer_.grad_scaler_->scale(loss).backward(); });
+    trainer_.in_model("backward", [&] { trainer_.state_.grad_scaler->scale(loss).backward(); });
+  }
+
+  void update(Optimizer& optimizer) override {
+    State& s = trainer_.state_;
+    const size_t checks = s.step_checks.size();
+    trainer_.check_gradients(optimizer);
+    optimizer.set_found_inf(any_failed(absl::MakeConstSpan(s.step_checks).subspan(checks)));
+    optimizer.update();
   }
 
  private:
@@ -121,25 +130,50 @@ class Trainer::Step final : public TrainStep {
 void Trainer::train_batch() {
   State& s = state_;
   const Batch whole = s.batch;
-  const int64_t samples = whole.num_samples();
   s.evaluation = 0;
-  const LossClosure closure = [&] { return forward_backward(whole, samples); };
+  const LossClosure closure = [&] { return forward_backward(whole); };
   if (s.optimizers.size() == 1) {
     s.optimizers.front()->step(closure);
-    return;
+  } else if (closure().defined()) {
+    for (const auto& optimizer : s.optimizers) optimizer->update();
   }
-  if (!closure().defined()) return;
-  for (const auto& optimizer : s.optimizers) optimizer->update();
+  s.grad_scaler->update();
 }
 
-// The loss of the whole batch and its gradients, in microbatches, each weighted by its share of the
-// samples. Undefined when the model updated itself.
-at::Tensor Trainer::forward_backward(const Batch& whole, int64_t samples) {
+// The loss of the whole batch and its gradients, ready for the optimizers. Undefined when the model
+// updated itself.
+at::Tensor Trainer::forward_backward(const Batch& whole) {
   State& s = state_;
   ++s.evaluation;
+  s.step_checks.clear();
   engine_.run(Event::kBeforeTrainBatch);
+  s.loss = accumulate_gradients(whole);
+  if (s.loss.empty()) return {};
+  s.gradient_reducer->finish(s.optimizers);
+  for (const auto& optimizer : s.optimizers) check_gradients(*optimizer);
+  engine_.run(Event::kAfterTrainBatch);
+  const at::Tensor failed = any_failed(s.step_checks);
+  for (const auto& optimizer : s.optimizers) optimizer->set_found_inf(failed);
+  return s.loss.total();
+}
+
+// Takes the scale out of the gradients and notes whether they are finite.
+void Trainer::check_gradients(Optimizer& optimizer) {
+  State& s = state_;
+  at::Tensor found_inf = s.grad_scaler->unscale(optimizer);
+  if (!found_inf.defined()) return;
+  s.step_checks.push_back({.reason = "a gradient is not finite",
+                           .failed = std::move(found_inf),
+                           .expected = s.grad_scaler->expects_overflow()});
+}
+
+// Adds up the gradients of the batch's microbatches, each weighted by its share of the samples, and
+// returns the loss of the whole, without its graph; empty when the model updated itself.
+Loss Trainer::accumulate_gradients(const Batch& whole) {
+  State& s = state_;
   for (const auto& optimizer : s.optimizers) optimizer->zero_grad();
 
+  const int64_t samples = whole.num_samples();
   const int64_t size = s.device_train_microbatch_size;
   const bool accumulate = size > 0 && size < samples;
   const std::vector<Batch> parts = accumulate ? whole.split(size) : std::vector<Batch>();
@@ -157,7 +191,7 @@ at::Tensor Trainer::forward_backward(const Batch& whole, int64_t samples) {
     s.outputs = {};
     s.loss = {};
     const Batch clean = measure ? s.batch : Batch();
-    gradient_reducer_->prepare(i + 1 == count);
+    s.gradient_reducer->prepare(i + 1 == count);
 
     s.loss = s.model->train_step(step);
     TORCH_CHECK_VALUE(i == 0 || s.loss.empty() == updated_itself,
@@ -181,12 +215,7 @@ at::Tensor Trainer::forward_backward(const Batch& whole, int64_t samples) {
   }
   s.microbatch = 0;
   s.batch = whole;
-  s.loss = total;
-  if (updated_itself) return {};
-  gradient_reducer_->finish(s.optimizers);
-  grad_scaler_->unscale(s.optimizers);
-  engine_.run(Event::kAfterTrainBatch);
-  return s.loss.total();
+  return total;
 }
 
 // The outputs of the step against the batch as the loader gave it. A model that updated itself

@@ -52,16 +52,14 @@ std::vector<NamedParameter> trainable_parameters(const ComposerModel& model) {
 Trainer::Trainer(TrainerOptions& options)
     : logger_(std::move(options.loggers)),
       engine_(state_, logger_, std::move(options.algorithm_passes)),
-      grad_scaler_(options.grad_scaler ? std::move(options.grad_scaler)
-                                       : std::make_unique<GradScaler>()),
-      gradient_reducer_(options.gradient_reducer ? std::move(options.gradient_reducer)
-                                                 : std::make_unique<GradientReducer>()),
       train_(on_device(std::move(options.train), options.device)),
       train_subset_num_batches_(options.train_subset_num_batches) {
   state_.model = std::move(options.model);
   state_.schedulers = std::move(options.schedulers);
   state_.algorithms = std::move(options.algorithms);
   state_.callbacks = std::move(options.callbacks);
+  if (options.grad_scaler) state_.grad_scaler = std::move(options.grad_scaler);
+  if (options.gradient_reducer) state_.gradient_reducer = std::move(options.gradient_reducer);
   state_.device = options.device;
   state_.seed = options.seed;
   state_.scale_schedule_ratio = options.scale_schedule_ratio;
@@ -260,7 +258,7 @@ absl::Status Trainer::check_scheduler(size_t index) const {
 void Trainer::set_learning_rates() {
   State& s = state_;
   if (s.schedulers.empty()) return;
-  const ScheduleClock clock = s.clock();
+  const ScheduleClock clock = s.schedule_clock();
   for (const auto& optimizer : s.optimizers) {
     for (ParameterGroup& group : optimizer->groups()) {
       group.lr = scheduled_lr(group, s.schedulers, clock);

@@ -14,8 +14,6 @@
 #include "composer/base/exceptions.h"
 #include "composer/core/data_loader.h"
 #include "composer/core/engine.h"
-#include "composer/core/grad_scaler.h"
-#include "composer/core/gradient_reducer.h"
 #include "composer/core/logger.h"
 #include "composer/core/state.h"
 
@@ -178,7 +176,9 @@ class Trainer {
   // fit_loop.cc
   void fit_loop();
   void train_batch();
-  at::Tensor forward_backward(const Batch& whole, int64_t samples);
+  at::Tensor forward_backward(const Batch& whole);
+  Loss accumulate_gradients(const Batch& whole);
+  void check_gradients(Optimizer& optimizer);
   void update_train_metrics(const Batch& clean);
   void log_step();
   void log_data(Duration waited, Duration taken);
@@ -194,8 +194,6 @@ class Trainer {
   State state_;
   Logger logger_;
   Engine engine_;
-  std::unique_ptr<GradScaler> grad_scaler_;
-  std::unique_ptr<GradientReducer> gradient_reducer_;
   std::shared_ptr<DataLoader> train_;
   int64_t train_subset_num_batches_;
   std::optional<Time> iteration_length_;

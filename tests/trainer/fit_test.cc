@@ -291,7 +291,7 @@ TEST(Fit, AModelWithAnEmptyLossUpdatesItself) {
       step.forward();
       const Loss loss = step.loss();
       step.backward(loss.total());
-      step.optimizer(0).update();
+      step.update(step.optimizer(0));
       return {};
     }
   };
@@ -367,12 +367,13 @@ TEST(Fit, ADurationInSecondsSaysThatItsResumeIsNotExact) {
 TEST(Fit, PoliciesOfTheStepAreAsked) {
   struct Doubling final : GradScaler {
     at::Tensor scale(const at::Tensor& loss) override { return loss * 2; }
-    void unscale(absl::Span<const std::unique_ptr<Optimizer>> optimizers) override {
-      for (ParameterGroup& group : optimizers.front()->groups()) {
+    at::Tensor unscale(Optimizer& optimizer) override {
+      for (ParameterGroup& group : optimizer.groups()) {
         for (NamedParameter& parameter : group.parameters) {
           parameter.tensor.mutable_grad().mul_(0.5);
         }
       }
+      return {};
     }
   };
   struct Counting final : GradientReducer {
