@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "composer/core/state_dict.h"
 #include "composer/core/tensor_dict.h"
@@ -22,6 +23,12 @@ class DataLoader : public Stateful {
   virtual void seek(int64_t epoch, int64_t batch) = 0;
   /// Nothing at the end of the epoch. Throws when a sample cannot be read.
   virtual std::optional<Batch> next() = 0;
+
+  /// Which samples of its dataset batch number `batch` of `epoch` is made of, as this rank gets it;
+  /// nothing where samples have no numbers, as in a stream.
+  virtual std::optional<std::vector<int64_t>> indices(int64_t epoch, int64_t batch) const {
+    return std::nullopt;
+  }
 
   /// Samples that could not be read and were left out, since the run began; one that comes again
   /// counts once.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "composer/core/data_loader.h"
 
@@ -30,6 +31,10 @@ class DeviceLoader final : public DataLoader {
   void seek(int64_t epoch, int64_t batch) override;
   /// What the other loader throws comes at its batch.
   std::optional<Batch> next() override;
+
+  std::optional<std::vector<int64_t>> indices(int64_t epoch, int64_t batch) const override {
+    return loader_->indices(epoch, batch);
+  }
 
   int64_t skipped_samples() const override;
   std::optional<std::string> learnt() const override { return loader_->learnt(); }

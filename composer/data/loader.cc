@@ -113,6 +113,11 @@ std::optional<Batch> MapDataLoader::next() {
   return std::move(made.batch);
 }
 
+std::optional<std::vector<int64_t>> MapDataLoader::indices(int64_t epoch, int64_t batch) const {
+  if (batch < 0 || batch >= plan_.num_batches()) return std::nullopt;
+  return plan_.samples(*order_of(epoch), batch);
+}
+
 MadeBatch MapDataLoader::make(int64_t epoch, int64_t batch,
                               const std::atomic<bool>& stopping) const {
   MadeBatch made;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "composer/core/data_loader.h"
@@ -75,6 +76,9 @@ class MapDataLoader final : public DataLoader {
   /// dataset's name, the epoch, the batch and the samples; the call after it gives the batch after
   /// it.
   std::optional<Batch> next() override;
+
+  /// Broken samples that are skipped are among them.
+  std::optional<std::vector<int64_t>> indices(int64_t epoch, int64_t batch) const override;
 
   int64_t skipped_samples() const override { return skipped_.count(); }
   std::optional<std::string> learnt() const override { return maker_->learnt(); }
