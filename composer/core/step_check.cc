@@ -7,7 +7,13 @@ namespace composer {
 at::Tensor any_failed(absl::Span<const StepCheck> checks) {
   at::Tensor any;
   for (const StepCheck& check : checks) {
-    any = any.defined() ? at::maximum(any, check.failed) : check.failed;
+    if (!any.defined()) {
+      any = check.failed;
+    } else if (!any.is_cpu()) {
+      any = at::maximum(any, check.failed);
+    } else if (!is_set(any)) {
+      any = check.failed;
+    }
   }
   return any;
 }

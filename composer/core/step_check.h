@@ -19,7 +19,11 @@ struct StepCheck {
   bool expected = false;
 };
 
-/// A flag that is 1 when any check failed; undefined when there are none.
+/// A flag that is 1 when any check failed; undefined when there are none. On the CPU it is the flag
+/// of one of them, so it holds only as long as theirs.
 at::Tensor any_failed(absl::Span<const StepCheck> checks);
+
+/// What a flag on the CPU says. REQUIRES: defined.
+inline bool is_set(const at::Tensor& flag) { return *flag.const_data_ptr<float>() != 0; }
 
 }  // namespace composer
