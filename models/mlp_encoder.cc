@@ -47,6 +47,10 @@ Loss MLPEncoder::loss(const Outputs& outputs, const Batch& batch) {
                                 kIgnore);
 }
 
+int64_t MLPEncoder::num_loss_tokens(const Batch& batch) const {
+  return at::count_nonzero(batch.at("labels") != kIgnore).item<int64_t>();
+}
+
 at::Tensor MLPEncoder::per_sample_loss(const Outputs& outputs, const Batch& batch) {
   const at::Tensor& labels = batch.at("labels");
   const at::Tensor losses = at::cross_entropy_loss(flat_logits(outputs), flat_labels(batch), {},

@@ -29,6 +29,7 @@ class MLPEncoder final : public ComposerModel, public SlotOwner {
 
   Outputs forward(const Batch& batch) override;
   Loss loss(const Outputs& outputs, const Batch& batch) override;
+  int64_t num_loss_tokens(const Batch& batch) const override;
   /// The mean over a sequence's labels that are not ignored; 0 when all are.
   at::Tensor per_sample_loss(const Outputs& outputs, const Batch& batch) override;
   bool has_per_sample_loss() const override { return true; }

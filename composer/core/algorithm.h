@@ -43,7 +43,9 @@ class Algorithm : public Stateful {
   virtual bool match(Event event, const State& state) const = 0;
 
   /// Acts. What it throws ends the run with the algorithm's name, the event and the batch in the
-  /// message.
+  /// message. Where memory runs out, a batch may be repeated from before_train_batch on without the
+  /// events that would have followed: what is kept from one event for another is set anew by the
+  /// first, and everything else that an algorithm keeps changes after after_backward only.
   virtual void apply(Event event, State& state, Logger& logger) = 0;
 
   /// In messages and logs; the type's name when not overridden.

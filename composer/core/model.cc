@@ -15,6 +15,10 @@ at::Tensor ComposerModel::per_sample_loss(const Outputs& outputs, const Batch& b
 
 int64_t ComposerModel::num_loss_tokens(const Batch& batch) const {
   const at::Tensor* labels = batch.find("labels");
+  TORCH_CHECK_VALUE(
+      labels != nullptr || batch.contains("input_ids"),
+      "a batch has neither \"labels\" nor \"input_ids\" whose tokens could be counted; "
+      "override num_loss_tokens, or accumulate by samples");
   if (labels == nullptr) return batch.num_tokens();
   return at::count_nonzero(*labels != -100).item<int64_t>();
 }

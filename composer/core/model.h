@@ -33,8 +33,11 @@ class ComposerModel : public torch::nn::Module {
   virtual Outputs eval_forward(const Batch& batch) { return forward(batch); }
 
   /// Over how many tokens `loss` takes its mean: what a microbatch weighs when a run accumulates by
-  /// tokens. The default counts the labels that are not -100; where there are no labels, all
-  /// tokens.
+  /// tokens. Then the gradient is that of the whole batch, however the tokens are spread. The
+  /// default counts the labels that are not -100; where there are no labels, all tokens. A model
+  /// whose loss ignores another label, or averages over something else, overrides it. Asked of
+  /// a microbatch before algorithms act on it; 0 says that there is nothing to learn from it, and
+  /// its backward is left out. The default throws a ValueError where there is nothing to count.
   virtual int64_t num_loss_tokens(const Batch& batch) const;
 
   /// Fresh metrics for training or for evaluation; each evaluator asks for its own.

@@ -153,6 +153,7 @@ StateDict snapshot(const State& state) {
   result.set("train_metrics", state.train_metrics.state_dict());
   result.set("skipped", skipped_state(state.skipped));
   result.set("timestamp", to_state_dict(state.timestamp));
+  result.set("device_train_microbatch_size", state.device_train_microbatch_size);
   if (state.train_dataloader != nullptr) {
     result.set("train_loader", state.train_dataloader->state_dict());
   }
@@ -180,6 +181,10 @@ absl::Status restore(State& state, const StateDict& snapshot) {
   COMPOSER_RETURN_IF_ERROR(state.train_metrics.load_state_dict(*metrics));
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* timestamp, snapshot.child("timestamp"));
   COMPOSER_ASSIGN_OR_RETURN(state.timestamp, timestamp_from(*timestamp));
+  if (state.auto_microbatch_size) {
+    COMPOSER_ASSIGN_OR_RETURN(state.device_train_microbatch_size,
+                              snapshot.integer("device_train_microbatch_size"));
+  }
   if (const auto loader = snapshot.child("train_loader");
       loader.ok() && state.train_dataloader != nullptr) {
     COMPOSER_RETURN_IF_ERROR(

@@ -89,6 +89,8 @@ struct State {
   int64_t world_size = 1;
   /// Samples of a microbatch, as found so far by `auto`; 0 for the whole batch.
   int64_t device_train_microbatch_size = 0;
+  /// Whether that size is halved, and the batch repeated, when memory does not suffice for it.
+  bool auto_microbatch_size = false;
   /// Which microbatch of the batch this is, from before_forward to after_backward.
   int64_t microbatch = 0;
 

@@ -3,14 +3,23 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_copy.h>
 
 #include <mutex>
 #include <optional>
-#include <utility>
 
 #include "composer/core/model.h"
 
 namespace composer {
+namespace {
+
+void copy(at::TensorList from, at::TensorList to) {
+  if (from.empty()) return;
+  const at::NoGradGuard no_grad;
+  at::_foreach_copy_(to, from);
+}
+
+}  // namespace
 
 // The CPU's engine is copied as a value: its state as a tensor would cost several times as much.
 struct StepStart::Generators {
@@ -21,23 +30,16 @@ struct StepStart::Generators {
 };
 
 StepStart::StepStart(const ComposerModel& model, at::Device device)
-    : device_(device), generators_(std::make_unique<Generators>()) {
-  for (at::Tensor& buffer : model.buffers()) buffers_.push_back({std::move(buffer), {}});
-}
+    : device_(device), buffers_(model.buffers()), generators_(std::make_unique<Generators>()) {}
 
 StepStart::~StepStart() = default;
 
 void StepStart::save() {
-  const at::NoGradGuard no_grad;
-  for (Buffer& buffer : buffers_) {
-    const auto version = static_cast<int64_t>(buffer.tensor._version());
-    if (version == buffer.version) continue;
-    if (buffer.copy.defined() && buffer.copy.sizes() == buffer.tensor.sizes()) {
-      buffer.copy.copy_(buffer.tensor);
-    } else {
-      buffer.copy = buffer.tensor.clone();
-    }
-    buffer.version = version;
+  if (copies_.empty()) {
+    const at::NoGradGuard no_grad;
+    for (const at::Tensor& buffer : buffers_) copies_.push_back(buffer.clone());
+  } else {
+    copy(buffers_, copies_);
   }
   const at::Generator& cpu = at::detail::getDefaultCPUGenerator();
   {
@@ -54,12 +56,7 @@ void StepStart::save() {
 }
 
 void StepStart::restore() {
-  const at::NoGradGuard no_grad;
-  for (Buffer& buffer : buffers_) {
-    if (static_cast<int64_t>(buffer.tensor._version()) == buffer.version) continue;
-    buffer.tensor.copy_(buffer.copy);
-    buffer.version = static_cast<int64_t>(buffer.tensor._version());
-  }
+  copy(copies_, buffers_);
   const at::Generator& cpu = at::detail::getDefaultCPUGenerator();
   {
     auto* const generator = at::check_generator<at::CPUGeneratorImpl>(cpu);

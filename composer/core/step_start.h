@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -12,7 +11,8 @@ class ComposerModel;
 
 /// What a forward changes and a repeated one must find as it was: the default generators of the CPU
 /// and of the model's device, and the model's buffers, such as the running statistics of batch
-/// normalisation. Saving costs a copy of the buffers that have changed since.
+/// normalisation. Saving costs a copy of every buffer: kernels change running statistics behind
+/// the tensors' version counters, so that nothing says which of them are as they were.
 class StepStart {
  public:
   /// The buffers that `model` has now.
@@ -20,20 +20,15 @@ class StepStart {
   ~StepStart();
 
   void save();
-  /// REQUIRES: `save` was called.
+  /// May be called again. REQUIRES: `save` was called.
   void restore();
 
  private:
   struct Generators;
-  struct Buffer {
-    at::Tensor tensor;
-    at::Tensor copy;
-    // at::Tensor::_version of `tensor` when it was copied.
-    int64_t version = -1;
-  };
 
   const at::Device device_;
-  std::vector<Buffer> buffers_;
+  const std::vector<at::Tensor> buffers_;
+  std::vector<at::Tensor> copies_;
   std::unique_ptr<Generators> generators_;
 };
 

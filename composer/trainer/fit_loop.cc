@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "composer/core/evaluation_mode.h"
 #include "composer/core/model.h"
+#include "composer/trainer/microbatches.h"
 #include "composer/trainer/trainer.h"
 
 namespace composer {
@@ -25,6 +26,7 @@ void Trainer::fit_loop() {
   State& s = state_;
   engine_.run(Event::kFitStart);
   logger_.flush(s.timestamp);
+  make_step_start();
   s.model->train();
   while (!done()) {
     if (s.timestamp.batch_in_epoch == 0) {  // not when going on inside an epoch
@@ -115,6 +117,7 @@ class Trainer::Step final : public TrainStep {
 
   void update(Optimizer& optimizer) override {
     State& s = trainer_.state_;
+    check_repeatable_update(s);
     const size_t checks = s.step_checks.size();
     trainer_.check_gradients(optimizer);
     optimizer.set_found_inf(any_failed(absl::MakeConstSpan(s.step_checks).subspan(checks)));
@@ -130,7 +133,7 @@ class Trainer::Step final : public TrainStep {
 void Trainer::train_batch() {
   State& s = state_;
   const Batch whole = s.batch;
-  s.evaluation = 0;
+  if (step_start_) step_start_->save();
   const LossClosure closure = [&] { return forward_backward(whole); };
   if (s.optimizers.size() == 1) {
     s.optimizers.front()->step(closure);
@@ -138,16 +141,18 @@ void Trainer::train_batch() {
     for (const auto& optimizer : s.optimizers) optimizer->update();
   }
   s.grad_scaler->update();
+  s.evaluation = 0;
 }
 
 // The loss of the whole batch and its gradients, ready for the optimizers. Undefined when the model
 // updated itself.
 at::Tensor Trainer::forward_backward(const Batch& whole) {
   State& s = state_;
-  ++s.evaluation;
-  s.step_checks.clear();
-  engine_.run(Event::kBeforeTrainBatch);
-  s.loss = accumulate_gradients(whole);
+  if (s.auto_microbatch_size) {
+    find_microbatch_size(s, whole, evaluation_start(), [&] { compute_gradients(whole); });
+  } else {
+    compute_gradients(whole);
+  }
   if (s.loss.empty()) return {};
   s.gradient_reducer->finish(s.optimizers);
   for (const auto& optimizer : s.optimizers) check_gradients(*optimizer);
@@ -155,6 +160,28 @@ at::Tensor Trainer::forward_backward(const Batch& whole) {
   const at::Tensor failed = any_failed(s.step_checks);
   for (const auto& optimizer : s.optimizers) optimizer->set_found_inf(failed);
   return s.loss.total();
+}
+
+void Trainer::make_step_start() {
+  step_start_.reset();
+  evaluation_start_.reset();
+  if (state_.auto_microbatch_size) step_start_.emplace(*state_.model, state_.device);
+}
+
+// That of the step for its first evaluation of the loss.
+StepStart& Trainer::evaluation_start() {
+  if (state_.evaluation == 0) return *step_start_;
+  if (!evaluation_start_) evaluation_start_.emplace(*state_.model, state_.device);
+  evaluation_start_->save();
+  return *evaluation_start_;
+}
+
+void Trainer::compute_gradients(const Batch& whole) {
+  State& s = state_;
+  ++s.evaluation;
+  s.step_checks.clear();
+  engine_.run(Event::kBeforeTrainBatch);
+  s.loss = accumulate_gradients(whole);
 }
 
 // Takes the scale out of the gradients and notes whether they are finite.
@@ -167,46 +194,45 @@ void Trainer::check_gradients(Optimizer& optimizer) {
                            .expected = s.grad_scaler->expects_overflow()});
 }
 
-// Adds up the gradients of the batch's microbatches, each weighted by its share of the samples, and
-// returns the loss of the whole, without its graph; empty when the model updated itself.
+// Adds up the gradients of the batch's microbatches, each with its weight, and returns the loss of
+// the whole, without its graph; empty when the model updated itself.
 Loss Trainer::accumulate_gradients(const Batch& whole) {
   State& s = state_;
   for (const auto& optimizer : s.optimizers) optimizer->zero_grad();
 
-  const int64_t samples = whole.num_samples();
-  const int64_t size = s.device_train_microbatch_size;
-  const bool accumulate = size > 0 && size < samples;
-  const std::vector<Batch> parts = accumulate ? whole.split(size) : std::vector<Batch>();
-  const size_t count = accumulate ? parts.size() : 1;
+  const Microbatches parts(whole, s.device_train_microbatch_size,
+                           accumulate_on_tokens_ ? s.model.get() : nullptr);
   const bool measure = logger_.due() && !s.train_metrics.empty();
   if (measure) s.train_metrics.reset();
 
   Step step(*this);
   Loss total;
   bool updated_itself = false;
-  for (size_t i = 0; i < count; ++i) {
-    s.microbatch = static_cast<int64_t>(i);
-    s.batch = accumulate ? parts[i] : whole;
+  for (int64_t i = 0; i < parts.count(); ++i) {
+    s.microbatch = i;
+    s.batch = parts[i];
     if (!is_on(s.device, s.batch)) s.batch = s.batch.to(s.device);
     s.outputs = {};
     s.loss = {};
     const Batch clean = measure ? s.batch : Batch();
-    s.gradient_reducer->prepare(i + 1 == count);
+    s.gradient_reducer->prepare(i == parts.last_weighted() && !s.auto_microbatch_size);
 
     s.loss = s.model->train_step(step);
     TORCH_CHECK_VALUE(i == 0 || s.loss.empty() == updated_itself,
                       "train_step returned a loss for some microbatches of a batch and none for "
                       "others; it must do the same for all");
     updated_itself = s.loss.empty();
-    if (!updated_itself) {
+    if (updated_itself) {
+      check_repeatable_update(s);
+    } else if (parts.weight(i) == 0) {
+      total.add(zero_loss(s.loss));
+    } else {
       engine_.run(Event::kBeforeBackward);
       const at::Tensor loss = s.loss.total();
-      const double weight =
-          static_cast<double>(s.batch.num_samples()) / static_cast<double>(samples);
-      step.backward(accumulate ? loss * weight : loss);
+      step.backward(parts.count() > 1 ? loss * parts.weight(i) : loss);
       engine_.run(Event::kAfterBackward);
-      if (accumulate) {
-        total.add(s.loss.detached().scaled(weight));
+      if (parts.count() > 1) {
+        total.add(s.loss.detached().scaled(parts.weight(i)));
       } else {
         total = s.loss.detached();
       }
@@ -241,6 +267,10 @@ void Trainer::log_step() {
   if (!has_total && !s.loss.empty()) logger_.log_metric("loss/train/total", s.loss.total());
   for (const auto& [name, value] : s.train_metrics.compute()) {
     logger_.log_metric(absl::StrCat("metrics/train/", name), value);
+  }
+  if (s.auto_microbatch_size) {
+    logger_.log_metric("trainer/device_train_microbatch_size",
+                       static_cast<double>(microbatch_samples(s, s.batch.num_samples())));
   }
 }
 

@@ -85,6 +85,17 @@ absl::StatusOr<int64_t> resolve_threads(const config::Run& run, const ComposerMo
                      static_cast<int64_t>(std::thread::hardware_concurrency()));
 }
 
+absl::StatusOr<int64_t> microbatch_size(const config::Run& run) {
+  if (!run.has_device_train_microbatch_size()) return 0;
+  const std::string& text = run.device_train_microbatch_size();
+  int64_t size;
+  if (text == "auto") return kAutoMicrobatchSize;
+  if (absl::SimpleAtoi(text, &size) && size >= 1) return size;
+  return field_error(
+      "device_train_microbatch_size",
+      absl::StrCat("expected \"auto\" or a whole number above 0, found \"", text, "\""));
+}
+
 absl::StatusOr<Evaluator> build_evaluator(const config::Evaluator& config,
                                           const LoaderContext& context) {
   auto data = build_loader(config.data(), context);
@@ -106,7 +117,8 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.max_duration = run.max_duration();
   options.scale_schedule_ratio = run.scale_schedule_ratio();
   options.iteration_length = run.iteration_length();
-  options.device_train_microbatch_size = run.device_train_microbatch_size();
+  COMPOSER_ASSIGN_OR_RETURN(options.device_train_microbatch_size, microbatch_size(run));
+  options.accumulate_train_batch_on_tokens = run.accumulate_train_batch_on_tokens();
 
   COMPOSER_RETURN_IF_ERROR(
       build_list("schedulers", run.schedulers(), options.schedulers,

@@ -53,7 +53,8 @@ Trainer::Trainer(TrainerOptions& options)
     : logger_(std::move(options.loggers)),
       engine_(state_, logger_, std::move(options.algorithm_passes)),
       train_(on_device(std::move(options.train), options.device)),
-      train_subset_num_batches_(options.train_subset_num_batches) {
+      train_subset_num_batches_(options.train_subset_num_batches),
+      accumulate_on_tokens_(options.accumulate_train_batch_on_tokens) {
   state_.model = std::move(options.model);
   state_.schedulers = std::move(options.schedulers);
   state_.algorithms = std::move(options.algorithms);
@@ -63,7 +64,9 @@ Trainer::Trainer(TrainerOptions& options)
   state_.device = options.device;
   state_.seed = options.seed;
   state_.scale_schedule_ratio = options.scale_schedule_ratio;
-  state_.device_train_microbatch_size = options.device_train_microbatch_size;
+  state_.auto_microbatch_size = options.device_train_microbatch_size == kAutoMicrobatchSize;
+  state_.device_train_microbatch_size =
+      state_.auto_microbatch_size ? 0 : options.device_train_microbatch_size;
 }
 
 Trainer::~Trainer() = default;
@@ -72,9 +75,14 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::create(TrainerOptions options)
   if (options.model == nullptr) {
     return absl::InvalidArgumentError("a trainer needs a model: set TrainerOptions::model");
   }
-  if (options.device_train_microbatch_size < 0 || options.train_subset_num_batches < 0) {
+  if (options.device_train_microbatch_size < kAutoMicrobatchSize) {
     return absl::InvalidArgumentError(
-        "device_train_microbatch_size and train_subset_num_batches must not be negative");
+        absl::StrCat("device_train_microbatch_size must be a number of samples, 0 for the whole "
+                     "batch or kAutoMicrobatchSize, not ",
+                     options.device_train_microbatch_size));
+  }
+  if (options.train_subset_num_batches < 0) {
+    return absl::InvalidArgumentError("train_subset_num_batches must not be negative");
   }
   if (!(options.scale_schedule_ratio > 0) || !std::isfinite(options.scale_schedule_ratio)) {
     return absl::InvalidArgumentError(
@@ -190,7 +198,11 @@ void Trainer::set_train_loader() {
 
 absl::Status Trainer::begin_fit(FitOptions& options) {
   State& s = state_;
-  if (options.train != nullptr) train_ = on_device(std::move(options.train), s.device);
+  if (options.train != nullptr) {
+    train_ = on_device(std::move(options.train), s.device);
+    // Another loader's samples may be smaller.
+    if (s.auto_microbatch_size) s.device_train_microbatch_size = 0;
+  }
   if (train_ == nullptr) {
     return absl::FailedPreconditionError(
         "there is nothing to train on: set TrainerOptions::train or FitOptions::train");
@@ -225,6 +237,7 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
     COMPOSER_RETURN_IF_ERROR(in_field(absl::StrCat("schedulers[", i, "]"), check_scheduler(i)));
   }
   s.stop_reason.reset();
+  s.evaluation = 0;
   data_waited_ = steps_taken_ = Duration::zero();
   return absl::OkStatus();
 }
@@ -272,7 +285,9 @@ void Trainer::log_hyperparameters() {
       {"max_duration", s.max_duration->to_string()},
       {"seed", absl::StrCat(s.seed)},
       {"train_batch_size", absl::StrCat(s.dataloader->batch_size())},
-      {"device_train_microbatch_size", absl::StrCat(s.device_train_microbatch_size)},
+      {"device_train_microbatch_size",
+       s.auto_microbatch_size ? "auto" : absl::StrCat(s.device_train_microbatch_size)},
+      {"accumulate_train_batch_on_tokens", accumulate_on_tokens_ ? "true" : "false"},
   };
   for (const auto& algorithm : s.algorithms) {
     values.emplace_back(absl::StrCat("enabled_algorithms/", algorithm->name()), "true");

@@ -16,10 +16,15 @@
 #include "composer/core/engine.h"
 #include "composer/core/logger.h"
 #include "composer/core/state.h"
+#include "composer/core/step_start.h"
 
 namespace composer {
 
 class ComposerModel;
+
+/// As device_train_microbatch_size: starts with the whole batch and halves the microbatches as
+/// often as memory does not suffice.
+inline constexpr int64_t kAutoMicrobatchSize = -1;
 
 /// A data set that the model is measured on.
 struct Evaluator {
@@ -64,8 +69,12 @@ struct TrainerOptions {
   std::vector<std::unique_ptr<Callback>> callbacks = {};
   std::vector<std::unique_ptr<LoggerDestination>> loggers = {};
 
-  /// Samples of a microbatch; 0 for the whole batch.
+  /// Samples of a microbatch; 0 for the whole batch; kAutoMicrobatchSize.
   int64_t device_train_microbatch_size = 0;
+  /// What a microbatch's loss weighs: its share of the batch's samples, or of the tokens that its
+  /// mean is over (ComposerModel::num_loss_tokens), so that the gradient is that of the batch's
+  /// mean over tokens. Tokens are counted on the host, which waits for a batch on a GPU.
+  bool accumulate_train_batch_on_tokens = false;
 
   at::Device device = at::kCPU;
   /// Seeds the default generators and State::generator. Weights are drawn before a trainer exists:
@@ -176,7 +185,10 @@ class Trainer {
   // fit_loop.cc
   void fit_loop();
   void train_batch();
+  void make_step_start();
+  StepStart& evaluation_start();
   at::Tensor forward_backward(const Batch& whole);
+  void compute_gradients(const Batch& whole);
   Loss accumulate_gradients(const Batch& whole);
   void check_gradients(Optimizer& optimizer);
   void update_train_metrics(const Batch& clean);
@@ -196,8 +208,13 @@ class Trainer {
   Engine engine_;
   std::shared_ptr<DataLoader> train_;
   int64_t train_subset_num_batches_;
+  bool accumulate_on_tokens_;
   std::optional<Time> iteration_length_;
   std::vector<BoundEvaluator> evaluators_;
+  // Where a step can be repeated: how it began, and how the present evaluation of the loss did
+  // where an optimizer asks for several.
+  std::optional<StepStart> step_start_;
+  std::optional<StepStart> evaluation_start_;
   // Since the last logged step.
   Duration data_waited_ = Duration::zero();
   Duration steps_taken_ = Duration::zero();
