@@ -1,5 +1,6 @@
 #include "composer/config/binder.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -98,7 +99,10 @@ class Binder {
                      const std::set<const FieldDescriptor*>& given, const Message& message,
                      const std::string& path) {
     const OneofDescriptor* choice = choice_of(type);
-    if (choice != nullptr && given.empty()) {
+    const bool chosen = std::any_of(given.begin(), given.end(), [&](const FieldDescriptor* field) {
+      return field->real_containing_oneof() == choice;
+    });
+    if (choice != nullptr && !chosen) {
       diagnostics_.add(
           tree.location, path,
           absl::StrCat("nothing is chosen; choose one of ", enumerate(member_names(choice), "or")));

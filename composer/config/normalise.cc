@@ -279,16 +279,15 @@ std::string unknown_field(const Descriptor* type, absl::string_view name) {
   const std::string begin = choice != nullptr
                                 ? absl::StrCat("no ", choice->name(), " \"", name, "\"; ")
                                 : absl::StrCat("no field \"", name, "\" in ", type->name(), "; ");
-  const std::vector<std::string> known =
-      choice != nullptr ? member_names(choice) : field_names(type);
-  const std::string near = nearest(name, known);
-  if (near.empty()) {
+  const std::vector<std::string> fields = field_names(type);
+  const bool near = !nearest(name, fields).empty();
+  if (!near) {
     const std::string elsewhere = path_to_field(config::Run::descriptor(), name);
     if (!elsewhere.empty()) {
       return absl::StrCat(begin, "\"", name, "\" stands in a config as ", elsewhere);
     }
   }
-  return begin + suggestion(name, known);
+  return begin + suggestion(name, near || choice == nullptr ? fields : member_names(choice));
 }
 
 }  // namespace composer

@@ -24,7 +24,12 @@ bool is_message(const FieldDescriptor* field) {
 const OneofDescriptor* choice_of(const Descriptor* type) {
   if (type->real_oneof_decl_count() != 1) return nullptr;
   const OneofDescriptor* oneof = type->oneof_decl(0);
-  return oneof->field_count() == type->field_count() ? oneof : nullptr;
+  bool catalogue = oneof->field_count() == type->field_count();
+  for (int i = 0; i < oneof->field_count(); ++i) {
+    const FieldDescriptor* member = oneof->field(i);
+    catalogue = catalogue || (is_message(member) && is_any(member->message_type()));
+  }
+  return catalogue ? oneof : nullptr;
 }
 
 bool is_any(const Descriptor* type) { return type->full_name() == "google.protobuf.Any"; }

@@ -11,8 +11,8 @@ namespace composer {
 /// Whether values of the field are messages (groups included).
 bool is_message(const google::protobuf::FieldDescriptor* field);
 
-/// The oneof of a message that is nothing but a choice, such as config.Algorithm; nullptr for
-/// others.
+/// The oneof of a message that chooses an item, such as config.Algorithm: the message is nothing
+/// else, or the oneof is open to the types of plugins. nullptr for others.
 const google::protobuf::OneofDescriptor* choice_of(const google::protobuf::Descriptor* type);
 
 bool is_any(const google::protobuf::Descriptor* type);

@@ -34,6 +34,7 @@ class Adagrad final : public FusedOptimizer {
  private:
   void apply(Bucket& bucket, const ParameterGroup& group) override;
   bool kernel_heeds_found_inf() const override { return true; }
+  bool saves_initial_state() const override { return true; }
   at::Tensor initial_state(size_t kind, const at::Tensor& parameter) const override;
 
   const AdagradOptions options_;

@@ -294,8 +294,11 @@ StateDict FusedOptimizer::state_dict() const {
   for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
     StateDict tensors;
     for (size_t i = 0; i < members_.size(); ++i) {
-      if (updates[i] == 0 || !members_[i].state[kind].defined()) continue;
-      tensors.set(members_[i].parameter.name, members_[i].state[kind]);
+      const auto& [name, parameter] = members_[i].parameter;
+      if (updates[i] == 0 && !saves_initial_state()) continue;
+      const at::Tensor tensor =
+          members_[i].state.empty() ? initial_state(kind, parameter) : members_[i].state[kind];
+      if (tensor.defined()) tensors.set(name, tensor);
     }
     state.set(state_kinds_[kind], std::move(tensors));
   }
@@ -322,7 +325,7 @@ absl::Status FusedOptimizer::load_state_dict(const StateDict& state) {
       const std::string& name = member.parameter.name;
       COMPOSER_ASSIGN_OR_RETURN(member.updates, steps->integer(name));
       member.state.clear();
-      if (member.updates == 0) continue;
+      if (member.updates == 0 && !saves_initial_state()) continue;
       for (size_t kind = 0; kind < state_kinds_.size(); ++kind) {
         at::Tensor& target =
             member.state.emplace_back(initial_state(kind, member.parameter.tensor));

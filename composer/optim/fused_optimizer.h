@@ -91,6 +91,9 @@ class FusedOptimizer : public Optimizer {
   /// Whether `apply` heeds `bucket.found_inf`, so that nothing is to be undone.
   virtual bool kernel_heeds_found_inf() const { return false; }
 
+  /// Whether parameters have state to save before their first update, as in PyTorch's Adagrad.
+  virtual bool saves_initial_state() const { return false; }
+
   /// A parameter's state before its first update; undefined when it has none of this kind.
   virtual at::Tensor initial_state(size_t kind, const at::Tensor& parameter) const;
 

@@ -27,7 +27,9 @@ absl::StatusOr<StateDict> with_tensors(const StateDict& ours, const std::string&
     const auto tensor = tensors->tensors().find(name);
     if (tensor != tensors->tensors().end()) entry.set(kind, tensor->second);
   }
-  if (counts_updates(kinds)) entry.set("step", at::scalar_tensor(static_cast<double>(updates)));
+  if (!entry.empty() && counts_updates(kinds)) {
+    entry.set("step", at::scalar_tensor(static_cast<double>(updates)));
+  }
   return entry;
 }
 
@@ -72,10 +74,9 @@ absl::StatusOr<StateDict> to_pytorch_layout(Optimizer& optimizer) {
       params.push_back(number++);
       if (kinds.empty()) continue;
       COMPOSER_ASSIGN_OR_RETURN(const int64_t updates, (*steps)->integer(parameter.name));
-      if (updates == 0) continue;
       COMPOSER_ASSIGN_OR_RETURN(StateDict entry,
                                 with_tensors(ours, parameter.name, kinds, updates));
-      state.set(absl::StrCat(params.back()), std::move(entry));
+      if (!entry.empty()) state.set(absl::StrCat(params.back()), std::move(entry));
     }
     StateDict group;
     group.set("params", at::tensor(params, at::kLong));

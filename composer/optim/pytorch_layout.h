@@ -14,9 +14,9 @@ namespace composer {
 ///   param_groups.0.params                    the numbers of the group's parameters, int64
 ///   param_groups.0.lr, .initial_lr, .weight_decay
 ///
-/// Parameters are numbered through the groups in their order; a parameter that was never updated
-/// has no entry. Tensors are shared with the optimizer. Unimplemented for an optimizer that keeps
-/// state of another kind, such as LBFGS.
+/// Parameters are numbered through the groups in their order; one that was never updated has an
+/// entry only in Adagrad's state, as in PyTorch. Tensors are shared with the optimizer.
+/// Unimplemented for an optimizer that keeps state of another kind, such as LBFGS.
 absl::StatusOr<StateDict> to_pytorch_layout(Optimizer& optimizer);
 
 /// A state in PyTorch's layout as `optimizer.load_state_dict` takes it. The groups must be those of

@@ -152,6 +152,28 @@ TEST(ConfigErrors, NothingChosen) {
                 "label_smoothing, selective_backprop, mixup, gradient_clipping or plugin"));
 }
 
+TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {
+  const std::string known =
+      "sgd, adamw, adam, decoupled_sgdw, decoupled_adamw, rmsprop, adagrad, lamb, lion, "
+      "adafactor, lbfgs";
+  EXPECT_EQ(error_of("optimizer { parameters: 'bias' adamm { } }"),
+            one("a.textproto:1:32: optimizer: no optimizer \"adamm\"; did you mean \"adamw\"?"));
+  EXPECT_EQ(error_of("optimizer { parameter: 'bias' adamw { } }"),
+            one("a.textproto:1:13: optimizer: no optimizer \"parameter\"; did you mean "
+                "\"parameters\"?"));
+  EXPECT_EQ(
+      error_of("optimizer { parameters: 'bias' }"),
+      one("a.textproto:1:11: optimizer: nothing is chosen; choose one of " + known + " or plugin"));
+  EXPECT_EQ(errors_of("a.yaml", "model: cnn\noptimizer: parameters\n"),
+            one("a.yaml:2:12: optimizer: \"parameters\" cannot stand without a value"));
+  EXPECT_EQ(
+      errors_of("a.yaml", "model: cnn\noptimizers:\n- adamw\n- [lion]\n"),
+      one("a.yaml:4:3: optimizers[1]: expected one of " + known + " or plugin, found a list"));
+  EXPECT_EQ(error_of("optimizer { parameters: 'bias' adamw { } sgd { lr: 1 } }"),
+            one("a.textproto:1:42: optimizer.sgd: only one optimizer can be chosen; \"adamw\" is "
+                "chosen at line 1, column 32"));
+}
+
 TEST(ConfigErrors, MissingFieldsAreAllNamed) {
   EXPECT_EQ(
       error_of("train { }\nevaluators { data { dataset { synthetic { } } batch_size: 1 } }"),

@@ -42,6 +42,13 @@ TEST(StatefulDifferences, TwoMembersOfAOneofAreOneDifference) {
   EXPECT_EQ(differences("model { }", "model { cnn { } }"), "model: unset | cnn { }\n");
 }
 
+TEST(StatefulDifferences, AChoiceAndTheFieldsBesideItAreComparedApart) {
+  EXPECT_EQ(differences("optimizer { sgd { lr: 1 } parameters: 'a' }",
+                        "optimizer { adamw { } parameters: 'b' }"),
+            "optimizer: sgd { lr: 1 } | adamw { }\n"
+            "optimizer.parameters: \"a\" | \"b\"\n");
+}
+
 TEST(StatefulDifferences, Lists) {
   EXPECT_EQ(differences("model { cnn { channels: [1, 2] } }", "model { cnn { channels: [1, 3] } }"),
             "model.cnn.channels: [1, 2] | [1, 3]\n");

@@ -93,6 +93,17 @@ TEST(Include, AnotherMemberOfAOneofReplaces) {
             "model { mlp_encoder { } } optimizer { sgd { lr: 1 momentum: 0.5 } }");
 }
 
+TEST(Include, AnotherMemberOfAOneofLeavesTheFieldsBesideIt) {
+  ConfigFolder folder;
+  folder.write("base.textproto",
+               "model { cnn { } } optimizer { parameters: 'bias' sgd { lr: 1 } }");
+  folder.write("a.textproto", "include: 'base.textproto' optimizer { adamw { } }");
+  EXPECT_EQ(run_of("a.textproto"),
+            "model { cnn { } } optimizer { adamw { } parameters: \"bias\" }");
+  folder.write("b.yaml", "include: base.textproto\noptimizer: adamw\n");
+  EXPECT_EQ(run_of("b.yaml"), "model { cnn { } } optimizer { adamw { } parameters: \"bias\" }");
+}
+
 TEST(Include, NullTakesAValueAway) {
   ConfigFolder folder;
   folder.write("base.yaml", "seed: 4\nrun_name: a\nmodel: cnn\noptimizer: adamw\n");
@@ -174,6 +185,17 @@ TEST(Overrides, ReachIntoMessagesAndOneofs) {
             "seed: 1 model { mlp_encoder { input_dim: 3 } }");
   EXPECT_EQ(overridden({"algorithms=[]", "model=mlp_encoder"}),
             "seed: 1 model { mlp_encoder { } }");
+}
+
+TEST(Overrides, ReachAChoiceAndTheFieldsBesideIt) {
+  EXPECT_EQ(overridden({"algorithms=[]", "optimizer.sgd.lr=0.1", "optimizer.parameters=bias$",
+                        "optimizer.adamw.lr=0.2"}),
+            "seed: 1 model { cnn { channels: 8 channels: 16 } } optimizer { adamw { lr: 0.2 } "
+            "parameters: \"bias$\" }");
+  EXPECT_EQ(overridden({"algorithms=[]", "optimizers=[{adamw {} parameters: x}, lion]",
+                        "optimizers[1].parameters=y"}),
+            "seed: 1 model { cnn { channels: 8 channels: 16 } } optimizers { adamw { } parameters: "
+            "\"x\" } optimizers { lion { } parameters: \"y\" }");
 }
 
 TEST(Overrides, ListsAndTheirElements) {

@@ -41,6 +41,7 @@ optimizer {
     dampening: 0
     weight_decay: 0
     nesterov: false
+    no_decay_on_bias_and_norm: false
   }
 }
 algorithms {

@@ -6,7 +6,6 @@
 
 #include <cmath>
 
-#include "absl/strings/str_cat.h"
 #include "tests/optim/golden_steps.h"
 #include "tests/testing/golden.h"
 
@@ -15,11 +14,17 @@ namespace {
 
 using testing::expect_golden;
 using testing::golden_optimizers;
+using testing::kGoldenSteps;
+using testing::set_golden_gradients;
+
+at::Tensor start(const std::string& name, at::ScalarType type) {
+  return golden_optimizers().at("parameters/" + name).to(type, false, true).requires_grad_();
+}
 
 // The loss of the golden numbers.
 struct Problem {
-  at::Tensor weight = golden_optimizers().at("parameters/weight").clone().requires_grad_();
-  at::Tensor bias = golden_optimizers().at("parameters/bias").clone().requires_grad_();
+  at::Tensor weight = start("weight", at::kDouble);
+  at::Tensor bias = start("bias", at::kDouble);
   std::vector<NamedParameter> parameters = {{"weight", weight}, {"bias", bias}};
   std::unique_ptr<Optimizer> optimizer;
   int evaluations = 0;
@@ -51,12 +56,8 @@ TEST_P(LbfgsTest, FollowsPyTorch) {
   const auto& [name, options] = GetParam();
   Problem problem(options);
   EXPECT_TRUE(problem.optimizer->evaluates_loss_repeatedly());
-  for (int step = 0; step < 20; ++step) {
-    problem.step();
-    if (step == 4 || step == 19) {
-      expect_golden(absl::StrCat(name, "/", step), problem.parameters);
-    }
-  }
+  for (int step = 0; step < kGoldenSteps; ++step) problem.step();
+  expect_golden(name, problem.parameters);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -68,6 +69,25 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("lbfgs_wolfe_eval",
                   LbfgsOptions{.lr = 0.5, .max_iter = 6, .max_eval = 3, .strong_wolfe = true})),
     [](const auto& info) { return info.param.first; });
+
+TEST(LbfgsTest, FollowsPyTorchOnGivenGradients) {
+  const std::pair<std::string, LbfgsOptions> cases[] = {
+      {"lbfgs_short", {.lr = 0.1, .max_iter = 1, .history_size = 4}},
+      {"lbfgs_long", {.lr = 0.05, .max_iter = 1}},
+  };
+  for (const auto& [name, options] : cases) {
+    const std::vector<NamedParameter> parameters = {{"weight", start("weight", at::kFloat)},
+                                                    {"bias", start("bias", at::kFloat)}};
+    const auto optimizer = *lbfgs(options)(parameters);
+    for (int step = 0; step < kGoldenSteps; ++step) {
+      optimizer->step([&] {
+        set_golden_gradients(parameters, step);
+        return at::zeros({});
+      });
+    }
+    expect_golden(name, parameters);
+  }
+}
 
 TEST(LbfgsTest, AnEvaluationWithFoundInfEndsTheStepAndChangesNothing) {
   const at::Tensor found_inf = at::zeros({});

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "composer/checkpoint/state_file.h"
 #include "composer/optim/adafactor.h"
 #include "composer/optim/adagrad.h"
 #include "composer/optim/adam.h"
@@ -101,6 +102,19 @@ TEST_P(OptimizersTest, StateRestoredAtAnyStepContinuesWithTheSameBits) {
     }
     EXPECT_EQ(restored->state_dict().first_difference(optimizer->state_dict()), "");
   }
+}
+
+TEST_P(OptimizersTest, StateGoesThroughASafetensorsFile) {
+  const auto parameters = golden_parameters();
+  const auto optimizer = make(GetParam(), parameters);
+  for (int step = 0; step < 8; ++step) take_golden_step(*optimizer, parameters, step);
+  const std::string path = ::testing::TempDir() + GetParam().name + ".safetensors";
+  ASSERT_TRUE(write_state_file(path, optimizer->state_dict()).ok());
+  const auto read = read_state_file(path);
+  ASSERT_TRUE(read.ok()) << read.status();
+  const auto restored = make(GetParam(), golden_parameters());
+  ASSERT_TRUE(restored->load_state_dict(*read).ok());
+  EXPECT_EQ(restored->state_dict().first_difference(optimizer->state_dict()), "");
 }
 
 TEST_P(OptimizersTest, StateIsLoadedIntoTheParametersLayout) {

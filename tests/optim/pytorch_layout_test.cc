@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -25,12 +26,12 @@ using testing::optimizer_case;
 using testing::relative_error;
 using testing::take_golden_step;
 
-// What PyTorch saved after 10 steps.
-StateDict pytorch_state(const std::string& name) {
+// What PyTorch saved after so many steps.
+StateDict pytorch_state(const std::string& name, int steps = 10) {
   std::map<std::string, StateDict> entries;
   for (const auto& [key, tensor] : golden_optimizers()) {
     const std::vector<std::string> parts = absl::StrSplit(key, '/');
-    if (parts.size() == 4 && parts[0] == "layout" && parts[1] == name) {
+    if (parts[0] == absl::StrCat("layout_", steps) && parts[1] == name) {
       entries[parts[2]].set(parts[3], tensor);
     }
   }
@@ -44,38 +45,42 @@ StateDict pytorch_state(const std::string& name) {
   return result;
 }
 
-class PytorchLayoutTest : public ::testing::TestWithParam<std::string> {
+class PytorchLayoutTest : public ::testing::TestWithParam<std::tuple<std::string, int>> {
  protected:
   static void SetUpTestSuite() { at::set_num_threads(1); }
+
+  const std::string case_ = std::get<0>(GetParam());
+  const int steps_ = std::get<1>(GetParam());
 };
 
 TEST_P(PytorchLayoutTest, TrainingGoesOnFromWhatPyTorchSaved) {
   auto parameters = golden_parameters();
   for (auto& [name, tensor] : parameters) {
-    const std::string key = absl::StrCat("at_10/", GetParam(), "/", name);
+    const std::string key = absl::StrCat("at_", steps_, "/", case_, "/", name);
     tensor = golden_optimizers().at(key).clone().requires_grad_();
   }
-  const auto optimizer = make(optimizer_case(GetParam()), parameters);
-  StateDict saved = pytorch_state(GetParam());
+  const auto optimizer = make(optimizer_case(case_), parameters);
+  StateDict saved = pytorch_state(case_, steps_);
   StateDict group = **(*saved.child("param_groups"))->child("0"), groups;
-  group.set("lr", optimizer->groups()[0].lr * std::pow(0.95, 10));
+  group.set("lr", optimizer->groups()[0].lr * std::pow(0.95, steps_));
   groups.set("0", std::move(group));
   saved.set("param_groups", std::move(groups));
   const auto state = from_pytorch_layout(saved, *optimizer);
   ASSERT_TRUE(state.ok()) << state.status();
   const absl::Status loaded = optimizer->load_state_dict(*state);
   ASSERT_TRUE(loaded.ok()) << loaded;
-  for (int step = 10; step < kGoldenSteps; ++step) take_golden_step(*optimizer, parameters, step);
-  expect_golden(GetParam(), parameters);
+  for (int step = steps_; step < kGoldenSteps; ++step)
+    take_golden_step(*optimizer, parameters, step);
+  expect_golden(case_, parameters);
 }
 
 TEST_P(PytorchLayoutTest, WhatIsSavedForPyTorchIsWhatPyTorchSaves) {
   const auto parameters = golden_parameters();
-  const auto optimizer = make(optimizer_case(GetParam()), parameters);
-  for (int step = 0; step < 10; ++step) take_golden_step(*optimizer, parameters, step);
+  const auto optimizer = make(optimizer_case(case_), parameters);
+  for (int step = 0; step < steps_; ++step) take_golden_step(*optimizer, parameters, step);
   const auto ours = to_pytorch_layout(*optimizer);
   ASSERT_TRUE(ours.ok()) << ours.status();
-  const StateDict theirs = pytorch_state(GetParam());
+  const StateDict theirs = pytorch_state(case_, steps_);
   const StateDict& our_state = **ours->child("state");
   const StateDict& their_state = **theirs.child("state");
   ASSERT_EQ(our_state.children().size(), their_state.children().size());
@@ -97,10 +102,15 @@ TEST_P(PytorchLayoutTest, WhatIsSavedForPyTorchIsWhatPyTorchSaves) {
   EXPECT_EQ(again->first_difference(optimizer->state_dict()), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PytorchLayoutTest,
-                         ::testing::Values("sgd_momentum", "adamw_amsgrad", "rmsprop_all",
-                                           "adafactor"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(
+    All, PytorchLayoutTest,
+    ::testing::Combine(::testing::Values("sgd_momentum", "adam", "adamw_amsgrad",
+                                         "decoupled_sgdw_nesterov", "decoupled_adamw",
+                                         "rmsprop_all", "adagrad_options", "adafactor"),
+                       ::testing::Values(4, 10)),
+    [](const auto& info) {
+      return absl::StrCat(std::get<0>(info.param), "_after_", std::get<1>(info.param));
+    });
 
 TEST(PytorchLayoutTest, GroupsThatAreOthersAreRefused) {
   const auto parameters = golden_parameters();

@@ -2,71 +2,27 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/record_function.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
 #include <functional>
 
 #include "composer/optim/fused_optimizer.h"
 #include "tests/optim/golden_steps.h"
-
-// A sanitizer brings a malloc of its own.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 1
-#else
-#define COUNTS_ALLOCATIONS 0
-#endif
-
-namespace {
-std::atomic<int64_t> allocations = 0;
-}  // namespace
-
-#if COUNTS_ALLOCATIONS
-extern "C" {
-void* __libc_malloc(size_t size);
-void* __libc_calloc(size_t count, size_t size);
-void* __libc_realloc(void* old, size_t size);
-void* __libc_memalign(size_t alignment, size_t size);
-
-void* malloc(size_t size) {
-  ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(size_t count, size_t size) {
-  ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* old, size_t size) {
-  ++allocations;
-  return __libc_realloc(old, size);
-}
-void* aligned_alloc(size_t alignment, size_t size) {
-  ++allocations;
-  return __libc_memalign(alignment, size);
-}
-int posix_memalign(void** result, size_t alignment, size_t size) {
-  ++allocations;
-  *result = __libc_memalign(alignment, size);
-  return *result == nullptr ? ENOMEM : 0;
-}
-}
-#endif
+#include "tests/testing/counters.h"
 
 namespace composer {
 namespace {
 
+using testing::allocations;
+using testing::counts_allocations;
 using testing::golden_parameters;
+using testing::HostReads;
 using testing::make;
 using testing::optimizer_case;
 using testing::optimizer_cases;
 using testing::OptimizerCase;
 using testing::set_golden_gradients;
-
-int64_t host_reads = 0;
 
 struct Cost {
   int64_t allocations = 0;
@@ -76,21 +32,16 @@ struct Cost {
 // Of one more step, after a few.
 Cost cost_of(const std::function<void()>& step) {
   for (int i = 0; i < 4; ++i) step();
-  const auto handle = at::addThreadLocalCallback(
-      at::RecordFunctionCallback([](const at::RecordFunction& function)
-                                     -> std::unique_ptr<at::ObserverContext> {
-        for (const char* reader : {"aten::item", "aten::_local_scalar_dense", "aten::equal",
-                                   "aten::nonzero", "aten::is_nonzero"}) {
-          host_reads += std::string(function.name()) == reader;
-        }
-        return nullptr;
-      }).scopes({at::RecordScope::FUNCTION}));
-  host_reads = 0;
+  Cost cost;
+  {
+    const HostReads reads;
+    step();
+    cost.host_reads = reads.count();
+  }
+  const int64_t before = allocations();
   step();
-  at::removeCallback(handle);
-  const int64_t before = allocations;
-  step();
-  return {allocations - before, host_reads};
+  cost.allocations = allocations() - before;
+  return cost;
 }
 
 Cost cost_of(const OptimizerCase& test, bool as_device) {
@@ -152,7 +103,7 @@ TEST_F(StepCostTest, OfOptimizersOnATensKernelsIsThatOfTheKernel) {
     const Cost ours = cost_of(optimizer_case(name), false), kernel = HandWritten().cost(name);
     EXPECT_LE(ours.allocations, kernel.allocations) << name;
     EXPECT_LE(ours.host_reads, kernel.host_reads) << name;
-    EXPECT_TRUE(!COUNTS_ALLOCATIONS || kernel.allocations > 0) << "the counter counts nothing";
+    EXPECT_EQ(kernel.allocations > 0, counts_allocations()) << "the counter counts nothing";
   }
 }
 

@@ -42,7 +42,8 @@ TensorDict read_golden(const std::string& path) {
 
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
   if (actual.sizes() != expected.sizes()) return std::numeric_limits<double>::infinity();
-  const at::Tensor a = actual.detach().to(at::kDouble), b = expected.detach().to(at::kDouble);
+  const at::Tensor a = actual.detach().cpu().to(at::kDouble);
+  const at::Tensor b = expected.detach().to(at::kDouble);
   const double scale = b.norm().item<double>();
   return (a - b).norm().item<double>() / (scale > 0 ? scale : 1);
 }

@@ -8,11 +8,13 @@ Each tensor is two lines: its name, dtype and sizes, then its values.
 Gradients are given, not computed, so that only the optimizers are compared: at step s parameter p
 has the gradient "gradients/<p>"[s]. The parameter "late" gets its first gradient at step 5 (counted
 from 0) and none at steps 10 to 12. The learning rate falls by a factor of 0.95 after each step.
-"layout/<case>/..." is what `state_dict()` of the Python optimizer holds after 10 steps, and
-"at_10/<case>/<p>" are the parameters then.
+"layout_10/<case>/..." is what `state_dict()` of the Python optimizer holds after 10 steps, and
+"at_10/<case>/<p>" are the parameters then; "layout_4" and "at_4" are from before "late" had a gradient.
 
-LBFGS computes the gradients itself, of
-sum(weight^4 / 4 - weight) + sum(exp(bias) - 2 * bias) + sum((weight summed over rows - bias)^2).
+LBFGS has "weight" and "bias" only. It goes by the given gradients with one evaluation a step, and, when it
+iterates, by those of
+sum(weight^4 / 4 - weight) + sum(exp(bias) - 2 * bias) + sum((weight summed over rows - bias)^2),
+in float64: it divides by differences of gradients, so that float32's rounding is 1e-4 after 20 steps.
 """
 
 import pathlib
@@ -106,8 +108,13 @@ CASES = {
     'adafactor': (Adafactor, dict()),
     'adafactor_options': (Adafactor, dict(lr=0.5, beta2_decay=-0.5, eps=(1e-4, 1e-2), d=1.2, weight_decay=0.02)),
 }
-LAYOUTS = ['sgd_momentum', 'adamw_amsgrad', 'rmsprop_all', 'adafactor']
-LBFGS_CASES = {
+LAYOUTS = ['sgd_momentum', 'adam', 'adamw_amsgrad', 'decoupled_sgdw_nesterov', 'decoupled_adamw', 'rmsprop_all',
+           'adagrad_options', 'adafactor']
+LBFGS_GIVEN = {
+    'lbfgs_short': dict(lr=0.1, max_iter=1, history_size=4),
+    'lbfgs_long': dict(lr=0.05, max_iter=1),
+}
+LBFGS_COMPUTED = {
     'lbfgs': dict(lr=0.1, max_iter=4, history_size=5),
     'lbfgs_wolfe': dict(max_iter=3, history_size=3, line_search_fn='strong_wolfe'),
     'lbfgs_wolfe_eval': dict(lr=0.5, max_iter=6, max_eval=3, line_search_fn='strong_wolfe'),
@@ -125,21 +132,21 @@ def fresh(names):
     return {name: tensors[f'parameters/{name}'].clone().requires_grad_() for name in names}
 
 
-def write_layout(case, optimizer, parameters):
+def write_layout(case, step, optimizer, parameters):
     for index, state in optimizer.state_dict()['state'].items():
         for kind, value in state.items():
             if value is not None:
-                tensors[f'layout/{case}/{index}/{kind}'] = value.clone()
+                tensors[f'layout_{step}/{case}/{index}/{kind}'] = value.clone()
     for name, parameter in parameters.items():
-        tensors[f'at_10/{case}/{name}'] = parameter.detach().clone()
+        tensors[f'at_{step}/{case}/{name}'] = parameter.detach().clone()
 
 
 for case, (cls, options) in CASES.items():
     parameters = fresh(SHAPES)
     optimizer = cls(parameters.values(), **options)
     for step in range(STEPS):
-        if step == 10 and case in LAYOUTS:
-            write_layout(case, optimizer, parameters)
+        if step in (4, 10) and case in LAYOUTS:
+            write_layout(case, step, optimizer, parameters)
         for name, parameter in parameters.items():
             has_gradient = name != 'late' or step in LATE
             parameter.grad = tensors[f'gradients/{name}'][step].clone() if has_gradient else None
@@ -148,23 +155,29 @@ for case, (cls, options) in CASES.items():
     for name, parameter in parameters.items():
         tensors[f'{case}/{name}'] = parameter.detach()
 
-for case, options in LBFGS_CASES.items():
+for case, options in {**LBFGS_GIVEN, **LBFGS_COMPUTED}.items():
     parameters = fresh(['weight', 'bias'])
+    if case in LBFGS_COMPUTED:
+        parameters = {name: p.detach().double().requires_grad_() for name, p in parameters.items()}
     optimizer = torch.optim.LBFGS(parameters.values(), **options)
-
-    def closure():
-        optimizer.zero_grad()
-        weight, bias = parameters.values()
-        loss = ((weight.pow(4) / 4 - weight).sum() + (bias.exp() - 2 * bias).sum()
-                + (weight.sum(1) - bias).pow(2).sum())
-        loss.backward()
-        return loss
-
     for step in range(STEPS):
-        optimizer.step(closure)
-        if step in (4, STEPS - 1):
+
+        def given():
             for name, parameter in parameters.items():
-                tensors[f'{case}/{step}/{name}'] = parameter.detach().clone()
+                parameter.grad = tensors[f'gradients/{name}'][step].clone()
+            return torch.zeros(())
+
+        def computed():
+            optimizer.zero_grad()
+            weight, bias = parameters.values()
+            loss = ((weight.pow(4) / 4 - weight).sum() + (bias.exp() - 2 * bias).sum()
+                    + (weight.sum(1) - bias).pow(2).sum())
+            loss.backward()
+            return loss
+
+        optimizer.step(given if case in LBFGS_GIVEN else computed)
+    for name, parameter in parameters.items():
+        tensors[f'{case}/{name}'] = parameter.detach().float()
 
 lines = []
 for name, tensor in tensors.items():
