@@ -5,6 +5,7 @@
 #include "composer/base/exceptions.h"             // IWYU pragma: export
 #include "composer/base/status.h"                 // IWYU pragma: export
 #include "composer/core/algorithm.h"              // IWYU pragma: export
+#include "composer/core/autocast.h"               // IWYU pragma: export
 #include "composer/core/callback.h"               // IWYU pragma: export
 #include "composer/core/logger.h"                 // IWYU pragma: export
 #include "composer/core/snapshot.h"               // IWYU pragma: export

@@ -8,6 +8,7 @@
 #include "composer/base/status.h"       // IWYU pragma: export
 #include "composer/base/time.h"         // IWYU pragma: export
 #include "composer/core/algorithm.h"    // IWYU pragma: export
+#include "composer/core/autocast.h"     // IWYU pragma: export
 #include "composer/core/callback.h"     // IWYU pragma: export
 #include "composer/core/event.h"        // IWYU pragma: export
 #include "composer/core/logger.h"       // IWYU pragma: export

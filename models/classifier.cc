@@ -2,20 +2,23 @@
 
 #include <ATen/ATen.h>
 
+#include "composer/core/autocast.h"
 #include "composer/metrics/accuracy.h"
 #include "composer/metrics/classes.h"
 #include "composer/metrics/cross_entropy.h"
 
 namespace composer {
 
-at::Tensor soft_cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
+at::Tensor soft_cross_entropy(const at::Tensor& outputs, const at::Tensor& targets) {
+  const at::Tensor logits = upcast_half(outputs);
   if (!has_class_probabilities(logits, targets)) return at::cross_entropy_loss(logits, targets);
   const at::Tensor probabilities = targets.to(logits.scalar_type());
   return at::cross_entropy_loss(logits, probabilities, {}, at::Reduction::Sum) /
          probabilities.sum();
 }
 
-at::Tensor soft_cross_entropy_per_sample(const at::Tensor& logits, const at::Tensor& targets) {
+at::Tensor soft_cross_entropy_per_sample(const at::Tensor& outputs, const at::Tensor& targets) {
+  const at::Tensor logits = upcast_half(outputs);
   const bool soft = has_class_probabilities(logits, targets);
   const at::Tensor losses = at::cross_entropy_loss(
       logits, soft ? targets.to(logits.scalar_type()) : targets, {}, at::Reduction::None);

@@ -11,7 +11,8 @@ namespace composer {
 /// The cross entropy of logits [batch, classes, ...] with targets that are class indices
 /// [batch, ...] (negative ones are ignored where they are -100) or probabilities of the logits'
 /// shape. For probabilities it is Composer's soft cross entropy: the sum divided by the total
-/// probability, which is the mean over the batch when every sample's sum to 1.
+/// probability, which is the mean over the batch when every sample's sum to 1. Half precision is
+/// computed in float32.
 at::Tensor soft_cross_entropy(const at::Tensor& logits, const at::Tensor& targets);
 
 /// The same for each sample, shape [batch]; averaged over positions where a sample has several.

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "composer/base/status.h"
+#include "composer/core/autocast.h"
 #include "composer/core/registries.h"
 #include "composer/metrics/accuracy.h"
 #include "composer/metrics/cross_entropy.h"
@@ -43,8 +44,8 @@ Outputs MLPEncoder::forward(const Batch& batch) {
 }
 
 Loss MLPEncoder::loss(const Outputs& outputs, const Batch& batch) {
-  return at::cross_entropy_loss(flat_logits(outputs), flat_labels(batch), {}, at::Reduction::Mean,
-                                kIgnore);
+  return at::cross_entropy_loss(upcast_half(flat_logits(outputs)), flat_labels(batch), {},
+                                at::Reduction::Mean, kIgnore);
 }
 
 int64_t MLPEncoder::num_loss_tokens(const Batch& batch) const {
@@ -53,8 +54,8 @@ int64_t MLPEncoder::num_loss_tokens(const Batch& batch) const {
 
 at::Tensor MLPEncoder::per_sample_loss(const Outputs& outputs, const Batch& batch) {
   const at::Tensor& labels = batch.at("labels");
-  const at::Tensor losses = at::cross_entropy_loss(flat_logits(outputs), flat_labels(batch), {},
-                                                   at::Reduction::None, kIgnore);
+  const at::Tensor losses = at::cross_entropy_loss(
+      upcast_half(flat_logits(outputs)), flat_labels(batch), {}, at::Reduction::None, kIgnore);
   const at::Tensor counts = labels.ne(kIgnore).flatten(1).sum(1).clamp_min(1);
   return losses.view_as(labels).flatten(1).sum(1) / counts;
 }

@@ -5,6 +5,8 @@
 #include <new>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "composer/base/logging.h"
 
 namespace composer {
@@ -31,6 +33,13 @@ absl::StatusCode code_of(const c10::Error& error) {
   return absl::StatusCode::kInternal;
 }
 
+// ATen's own words name a Python function that would allow the operation.
+absl::Status refused_as_not_deterministic(absl::string_view operation) {
+  return absl::UnimplementedError(absl::StrCat(
+      operation, " has no deterministic implementation, and the run is to be deterministic; ",
+      "`deterministic: false` allows it"));
+}
+
 }  // namespace
 
 void throw_if_error(const absl::Status& status) {
@@ -44,6 +53,9 @@ absl::Status status_of_current_exception() {
     return error.status();
   } catch (const c10::Error& error) {
     VLOG(1) << error.what();
+    const absl::string_view message = error.what_without_backtrace();
+    const size_t refused = message.find(" does not have a deterministic implementation");
+    if (refused != message.npos) return refused_as_not_deterministic(message.substr(0, refused));
     return absl::Status(code_of(error), error.what_without_backtrace());
   } catch (const std::bad_alloc& error) {
     return absl::ResourceExhaustedError("out of memory on the host");

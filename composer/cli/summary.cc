@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "composer/base/json_text.h"
 #include "composer/base/version.h"
+#include "composer/core/precisions.h"
 #include "composer/loggers/progress_text.h"
 
 namespace composer {
@@ -47,7 +48,8 @@ std::vector<std::string> start_summary(const Trainer& trainer, absl::string_view
     }
   }
   return {absl::StrCat("composer ", kVersion, ", LibTorch ", TORCH_VERSION, ", ",
-                       state.device.str(), ", ", counted(at::get_num_threads(), "thread")),
+                       state.device.str(), ", ", counted(at::get_num_threads(), "thread"), ", ",
+                       precision_name(state.precision)),
           absl::StrCat("model ", model_name, ", ", counted(parameters, "trained parameter"))};
 }
 

@@ -13,7 +13,7 @@ namespace composer {
 /// "1,234,567".
 std::string with_commas(int64_t value);
 
-/// What is about to run, in lines: versions, device, threads, trained parameters.
+/// What is about to run, in lines: versions, device, threads, precision, trained parameters.
 std::vector<std::string> start_summary(const Trainer& trainer, absl::string_view model_name);
 
 /// What a run did, in lines: how far it came, how fast, the last values of the evaluators.

@@ -10,6 +10,7 @@
 #include "composer/base/exceptions.h"
 #include "composer/base/logging.h"
 #include "composer/base/status.h"
+#include "composer/core/autocast.h"
 #include "composer/core/logger.h"
 #include "composer/core/state.h"
 
@@ -32,6 +33,12 @@ std::string describe(const std::vector<Algorithm*>& algorithms) {
   return absl::StrJoin(algorithms, ", ", [](std::string* out, const Algorithm* algorithm) {
     absl::StrAppend(out, algorithm->name());
   });
+}
+
+// Where algorithms may compute what the model does: see AutocastScope.
+Precision precision_at(Event event, const State& state) {
+  const bool before_backward = Event::kAfterDataloader <= event && event <= Event::kBeforeBackward;
+  return before_backward ? state.precision : Precision::kFp32;
 }
 
 // Calls `function` and puts who and where in front of what it throws. `actor` has a name().
@@ -102,6 +109,7 @@ void Engine::run_algorithms(Event event) {
     }
   }
   traces_.clear();
+  const AutocastScope autocast(precision_at(event, state_), state_.device);
   for (Algorithm* algorithm : matched_) {
     const auto start = std::chrono::steady_clock::now();
     run_named(*algorithm, event, state_, [&] { algorithm->apply(event, state_, logger_); });

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "composer/base/status.h"
+#include "composer/core/autocast.h"
 #include "composer/metrics/classes.h"
 
 namespace composer {
@@ -14,8 +15,7 @@ void CrossEntropy::update(const at::Tensor& outputs, const at::Tensor& targets) 
   const c10::NoGradGuard no_grad;
   const bool soft = has_class_probabilities(outputs, targets);
   // Half precision would lose the small differences between good models.
-  const bool half = outputs.scalar_type() == at::kHalf || outputs.scalar_type() == at::kBFloat16;
-  const at::Tensor logits = half ? outputs.to(at::kFloat) : outputs;
+  const at::Tensor logits = upcast_half(outputs);
   const at::Tensor losses =
       at::cross_entropy_loss(logits, soft ? targets.to(logits.scalar_type()) : targets, {},
                              at::Reduction::None, options_.ignore_index);

@@ -5,8 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/interval.h"
+#include "composer/core/autocast.h"
 #include "composer/core/evaluation_mode.h"
 #include "composer/core/model.h"
+#include "composer/trainer/pure_bf16.h"
 #include "composer/trainer/trainer.h"
 
 namespace composer {
@@ -52,7 +54,7 @@ class EvaluationScope {
 
 std::optional<Batch> next_within(State& state, const Timestamp& clock) {
   if (state.dataloader_length && clock.batch >= *state.dataloader_length) return {};
-  return state.dataloader->next();
+  return in_precision(state.dataloader->next(), state.precision);
 }
 
 // Units that are looked at when a batch ends; epochs are looked at when an epoch ends.
@@ -105,14 +107,17 @@ MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
   while (std::optional<Batch> next = next_within(s, s.eval_timestamp)) {
     s.batch = next->to(s.device);
     engine_.run(Event::kEvalBatchStart);
-    engine_.run(Event::kEvalBeforeForward);
-    s.outputs = in_model("eval_forward", [&] { return s.model->eval_forward(s.batch); });
-    engine_.run(Event::kEvalAfterForward);
-    in_model("update_metric", [&] {
-      for (auto& [name, metric] : evaluator.metrics) {
-        s.model->update_metric(*metric, s.outputs, s.batch);
-      }
-    });
+    {
+      const AutocastScope autocast(s.precision, s.device);
+      engine_.run(Event::kEvalBeforeForward);
+      s.outputs = in_model("eval_forward", [&] { return s.model->eval_forward(s.batch); });
+      engine_.run(Event::kEvalAfterForward);
+      in_model("update_metric", [&] {
+        for (auto& [name, metric] : evaluator.metrics) {
+          s.model->update_metric(*metric, s.outputs, s.batch);
+        }
+      });
+    }
     s.eval_timestamp = s.eval_timestamp.next_batch(s.batch.num_samples(), s.batch.num_tokens());
     engine_.run(Event::kEvalBatchEnd);
   }
@@ -175,11 +180,14 @@ absl::StatusOr<std::vector<Outputs>> Trainer::predict(DataLoader& data,
     while (std::optional<Batch> next = next_within(s, s.predict_timestamp)) {
       s.batch = next->to(s.device);
       engine_.run(Event::kPredictBatchStart);
-      engine_.run(Event::kPredictBeforeForward);
-      s.outputs = in_model("eval_forward", [&] { return s.model->eval_forward(s.batch); });
-      engine_.run(Event::kPredictAfterForward);
+      {
+        const AutocastScope autocast(s.precision, s.device);
+        engine_.run(Event::kPredictBeforeForward);
+        s.outputs = in_model("eval_forward", [&] { return s.model->eval_forward(s.batch); });
+        engine_.run(Event::kPredictAfterForward);
+      }
       Outputs outputs;
-      for (const auto& [name, tensor] : s.outputs) outputs.set(name, tensor.cpu());
+      for (const auto& [name, tensor] : s.outputs) outputs.set(name, upcast_half(tensor.cpu()));
       if (options.sink) {
         options.sink(outputs);
       } else {

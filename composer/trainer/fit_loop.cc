@@ -5,9 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "composer/core/autocast.h"
 #include "composer/core/evaluation_mode.h"
 #include "composer/core/model.h"
 #include "composer/trainer/microbatches.h"
+#include "composer/trainer/pure_bf16.h"
 #include "composer/trainer/trainer.h"
 
 namespace composer {
@@ -92,6 +94,13 @@ class Trainer::Step final : public TrainStep {
  public:
   explicit Step(Trainer& trainer) : trainer_(trainer) {}
 
+  // The model's own, with forward and loss in the run's precision.
+  Loss run() {
+    State& s = trainer_.state_;
+    const AutocastScope autocast(s.precision, s.device);
+    return s.model->train_step(*this);
+  }
+
   State& state() override { return trainer_.state_; }
   Logger& logger() override { return trainer_.logger_; }
 
@@ -112,12 +121,14 @@ class Trainer::Step final : public TrainStep {
   }
 
   void backward(const at::Tensor& loss) override {
+    const AutocastDisabled no_autocast(trainer_.state_.device);
     trainer_.in_model("backward", [&] { trainer_.state_.grad_scaler->scale(loss).backward(); });
   }
 
   void update(Optimizer& optimizer) override {
     State& s = trainer_.state_;
     check_repeatable_update(s);
+    const AutocastDisabled no_autocast(s.device);
     const size_t checks = s.step_checks.size();
     trainer_.check_gradients(optimizer);
     optimizer.set_found_inf(any_failed(absl::MakeConstSpan(s.step_checks).subspan(checks)));
@@ -217,7 +228,7 @@ Loss Trainer::accumulate_gradients(const Batch& whole) {
     const Batch clean = measure ? s.batch : Batch();
     s.gradient_reducer->prepare(i == parts.last_weighted() && !s.auto_microbatch_size);
 
-    s.loss = s.model->train_step(step);
+    s.loss = step.run();
     TORCH_CHECK_VALUE(i == 0 || s.loss.empty() == updated_itself,
                       "train_step returned a loss for some microbatches of a batch and none for "
                       "others; it must do the same for all");
@@ -249,6 +260,7 @@ Loss Trainer::accumulate_gradients(const Batch& whole) {
 void Trainer::update_train_metrics(const Batch& clean) {
   State& s = state_;
   const at::NoGradGuard no_grad;
+  const AutocastScope autocast(s.precision, s.device);
   if (s.outputs.empty()) {
     const EvaluationMode evaluation(*s.model);
     s.outputs = s.model->eval_forward(clean);
@@ -296,7 +308,7 @@ bool Trainer::done() const {
 std::optional<Batch> Trainer::next_train_batch() {
   const State& s = state_;
   if (s.dataloader_length && s.timestamp.batch_in_epoch >= *s.dataloader_length) return {};
-  return s.dataloader->next();
+  return in_precision(s.dataloader->next(), s.precision);
 }
 
 }  // namespace composer

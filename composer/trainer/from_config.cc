@@ -12,8 +12,10 @@
 #include "composer/checkpoint/weights.h"
 #include "composer/config/build_chosen.h"
 #include "composer/core/model.h"
+#include "composer/core/precisions.h"
 #include "composer/data/from_config.h"
 #include "composer/optim/from_config.h"
+#include "composer/optim/loss_scaler.h"
 #include "composer/trainer/process_settings.h"
 
 namespace composer {
@@ -38,6 +40,19 @@ absl::StatusOr<at::Device> parse_device(const std::string& name) {
                                     "\"; \"auto\" takes the CPU where there is none"));
   }
   return device;
+}
+
+absl::StatusOr<std::unique_ptr<GradScaler>> build_grad_scaler(const config::Run& run) {
+  if (run.precision() != config::Run::amp_fp16) {
+    return field_error("grad_scaler", absl::StrCat("scales the loss of amp_fp16; precision is ",
+                                                   config::Run::Precision_Name(run.precision())));
+  }
+  const config::GradScaler& config = run.grad_scaler();
+  return try_make<LossScaler>(LossScalerOptions{.init_scale = config.init_scale(),
+                                                .growth_factor = config.growth_factor(),
+                                                .backoff_factor = config.backoff_factor(),
+                                                .growth_interval = config.growth_interval(),
+                                                .min_scale = config.min_scale()});
 }
 
 std::optional<at::Device> gpu_of(at::Device device) {
@@ -114,6 +129,14 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   COMPOSER_ASSIGN_OR_RETURN(options.device, parse_device(run.device()));
   options.seed = run.seed();
   options.deterministic = run.deterministic();
+  COMPOSER_ASSIGN_OR_RETURN(options.precision,
+                            parse_precision(config::Run::Precision_Name(run.precision())));
+  options.allow_slow_precision = run.allow_slow_precision();
+  options.cudnn_benchmark = run.cudnn_benchmark();
+  options.allow_tf32 = run.allow_tf32();
+  if (run.has_grad_scaler()) {
+    COMPOSER_ASSIGN_OR_RETURN(options.grad_scaler, build_grad_scaler(run));
+  }
   options.max_duration = run.max_duration();
   options.scale_schedule_ratio = run.scale_schedule_ratio();
   options.iteration_length = run.iteration_length();

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/env.h>
 
 #include <algorithm>
 
@@ -13,9 +14,13 @@ void apply_process_settings(const ProcessSettings& settings) {
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   at::Context& context = at::globalContext();
   context.setDeterministicAlgorithms(settings.deterministic, /*warn_only=*/false);
+  context.setDeterministicCuDNN(settings.deterministic);
+  context.setDeterministicMkldnn(settings.deterministic);
+  context.setBenchmarkCuDNN(settings.cudnn_benchmark && !settings.deterministic);
+  context.setAllowTF32CuBLAS(settings.allow_tf32);
+  context.setAllowTF32CuDNN(settings.allow_tf32);
   if (settings.deterministic) {
-    context.setDeterministicCuDNN(true);
-    context.setBenchmarkCuDNN(false);
+    c10::utils::set_env("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/false);
   }
 }
 

@@ -12,8 +12,15 @@ void seed_everything(uint64_t seed);
 struct ProcessSettings {
   /// Threads of one operation; 0 leaves the setting alone.
   int64_t threads = 0;
-  /// Operations that have no deterministic version throw, and kernels are not chosen by timing.
+  /// Every operation takes a deterministic kernel, or throws where it has none; kernels are not
+  /// chosen by timing. On GPUs cuBLAS needs a workspace of its own: CUBLAS_WORKSPACE_CONFIG is set
+  /// where it is not, which counts when nothing has been multiplied there before.
   bool deterministic = false;
+  /// cuDNN times its kernels and takes the fastest: worth it where sizes repeat. REQUIRES: not
+  /// deterministic.
+  bool cudnn_benchmark = false;
+  /// GPUs multiply float32 in TensorFloat-32: 10 bits of mantissa, several times the speed.
+  bool allow_tf32 = true;
 };
 
 void apply_process_settings(const ProcessSettings& settings);

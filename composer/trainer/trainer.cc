@@ -10,9 +10,12 @@
 #include "composer/base/status.h"
 #include "composer/core/compatibility.h"
 #include "composer/core/model.h"
+#include "composer/core/precisions.h"
 #include "composer/core/snapshot.h"
 #include "composer/data/device_loader.h"
+#include "composer/optim/loss_scaler.h"
 #include "composer/trainer/process_settings.h"
+#include "composer/trainer/pure_bf16.h"
 
 namespace composer {
 namespace {
@@ -34,6 +37,12 @@ absl::StatusOr<Time> parse_duration(absl::string_view what, const std::string& t
                     "resumed run is not bit-exact";
   }
   return time;
+}
+
+// What a precision needs where no scaler is given.
+std::unique_ptr<GradScaler> default_grad_scaler(Precision precision) {
+  if (precision == Precision::kAmpFp16) return std::make_unique<LossScaler>();
+  return std::make_unique<GradScaler>();
 }
 
 // The model's parameters that are trained, under their names.
@@ -59,7 +68,9 @@ Trainer::Trainer(TrainerOptions& options)
   state_.schedulers = std::move(options.schedulers);
   state_.algorithms = std::move(options.algorithms);
   state_.callbacks = std::move(options.callbacks);
-  if (options.grad_scaler) state_.grad_scaler = std::move(options.grad_scaler);
+  state_.precision = options.precision;
+  state_.grad_scaler =
+      options.grad_scaler ? std::move(options.grad_scaler) : default_grad_scaler(options.precision);
   if (options.gradient_reducer) state_.gradient_reducer = std::move(options.gradient_reducer);
   state_.device = options.device;
   state_.seed = options.seed;
@@ -87,6 +98,15 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::create(TrainerOptions options)
   if (!(options.scale_schedule_ratio > 0) || !std::isfinite(options.scale_schedule_ratio)) {
     return absl::InvalidArgumentError(
         absl::StrCat("scale_schedule_ratio must be above 0, it is ", options.scale_schedule_ratio));
+  }
+  if (options.deterministic && options.cudnn_benchmark) {
+    return field_error("cudnn_benchmark",
+                       "takes kernels by their speed at the moment, which `deterministic: true` "
+                       "rules out; leave out one of the two");
+  }
+  if (options.precision != Precision::kFp32 && !options.allow_slow_precision) {
+    COMPOSER_RETURN_IF_ERROR(
+        check_worthwhile(options.precision, options.device, ProcessorTypes::of_this_one()));
   }
   std::unique_ptr<Trainer> trainer(new Trainer(options));
   const absl::Status status = catch_exceptions([&] { return trainer->set_up(options); });
@@ -124,11 +144,16 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
     COMPOSER_ASSIGN_OR_RETURN(BoundEvaluator bound, bind(std::move(evaluator)));
     evaluators_.push_back(std::move(bound));
   }
-  apply_process_settings({.threads = options.threads, .deterministic = options.deterministic});
+  apply_process_settings({.threads = options.threads,
+                          .deterministic = options.deterministic,
+                          .cudnn_benchmark = options.cudnn_benchmark,
+                          .allow_tf32 = options.allow_tf32});
   seed_everything(s.seed + static_cast<uint64_t>(s.rank));
   s.train_metrics = s.model->metrics(/*is_train=*/true);
 
   engine_.run(Event::kInit);
+  // Before `to`, where recurrent modules lay out their weights anew.
+  if (s.precision == Precision::kBf16) convert_to_bf16(*s.model);
   s.model->to(s.device);
   COMPOSER_RETURN_IF_ERROR(make_optimizers(options.optimizers));
   if (train_ != nullptr) set_train_loader();
@@ -288,6 +313,7 @@ void Trainer::log_hyperparameters() {
       {"device_train_microbatch_size",
        s.auto_microbatch_size ? "auto" : absl::StrCat(s.device_train_microbatch_size)},
       {"accumulate_train_batch_on_tokens", accumulate_on_tokens_ ? "true" : "false"},
+      {"precision", std::string(precision_name(s.precision))},
   };
   for (const auto& algorithm : s.algorithms) {
     values.emplace_back(absl::StrCat("enabled_algorithms/", algorithm->name()), "true");

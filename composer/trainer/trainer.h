@@ -77,16 +77,23 @@ struct TrainerOptions {
   bool accumulate_train_batch_on_tokens = false;
 
   at::Device device = at::kCPU;
+  /// What a step, an evaluation and a prediction compute in.
+  Precision precision = Precision::kFp32;
+  /// Takes a half precision also where this processor is faster in fp32.
+  bool allow_slow_precision = false;
   /// Seeds the default generators and State::generator. Weights are drawn before a trainer exists:
   /// call `seed_everything` before making the model.
   uint64_t seed = 17;
-  /// Refuses operations that are not deterministic, in the whole process.
+  /// Settings of the whole process: see ProcessSettings.
   bool deterministic = false;
+  bool cudnn_benchmark = false;
+  bool allow_tf32 = true;
   /// Threads of one operation, in the whole process; 0 leaves LibTorch's setting alone.
   int64_t threads = 0;
 
-  /// Policies of the step; null does nothing.
+  /// How a loss is scaled; when null, by a LossScaler for amp_fp16, and not at all for others.
   std::unique_ptr<GradScaler> grad_scaler = nullptr;
+  /// Null for one rank.
   std::unique_ptr<GradientReducer> gradient_reducer = nullptr;
 };
 
@@ -131,7 +138,8 @@ class Trainer {
   absl::StatusOr<std::map<std::string, MetricValues>> eval();
   absl::StatusOr<std::map<std::string, MetricValues>> eval(std::vector<Evaluator> evaluators);
 
-  /// ComposerModel::eval_forward of each batch, on the CPU.
+  /// ComposerModel::eval_forward of each batch, on the CPU; what a model gives in half precision
+  /// comes in float32.
   absl::StatusOr<std::vector<Outputs>> predict(DataLoader& data,
                                                const PredictOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include "composer/base/exceptions.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
@@ -48,6 +49,16 @@ TEST(CatchExceptions, GivesLibTorchsMessageWithoutItsBacktrace) {
   const absl::Status status = catch_exceptions([] { at::add(at::zeros({2}), at::zeros({3})); });
   EXPECT_THAT(status.message(), HasSubstr("The size of tensor a (2) must match"));
   EXPECT_THAT(status.message(), Not(HasSubstr("frame #")));
+}
+
+TEST(CatchExceptions, SaysHowAnOperationThatIsNotDeterministicIsAllowed) {
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  const absl::Status status =
+      catch_exceptions([] { at::zeros({2}).put_(at::zeros({1}, at::kLong), at::zeros({1})); });
+  at::globalContext().setDeterministicAlgorithms(false, /*warn_only=*/false);
+  EXPECT_EQ(status, absl::UnimplementedError(
+                        "put_ has no deterministic implementation, and the run is to be "
+                        "deterministic; `deterministic: false` allows it"));
 }
 
 TEST(CatchExceptions, GivesBackAStatusThatWasThrown) {

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
@@ -82,8 +83,10 @@ class DropoutModel : public TinyModel {
 constexpr int64_t kBatchSize = 6;
 
 struct Setup {
-  const Case* algorithm = nullptr;  // none when null
+  const Case* algorithm = nullptr;                 // none when null
+  std::shared_ptr<ComposerModel> model = nullptr;  // a DropoutModel when null
   int64_t microbatch_size = 0;
+  Precision precision = Precision::kFp32;
   std::string max_duration = "2ba";
   uint64_t seed = 5;
   std::vector<std::unique_ptr<Callback>> callbacks = {};
@@ -92,12 +95,14 @@ struct Setup {
 std::unique_ptr<Trainer> make_trainer(Setup setup) {
   seed_everything(setup.seed);
   TrainerOptions options;
-  options.model = std::make_shared<DropoutModel>();
+  options.model = setup.model ? setup.model : std::make_shared<DropoutModel>();
   options.train = std::make_shared<TinyLoader>(4 * kBatchSize, kBatchSize);
   options.evaluators = {{.data = std::make_shared<TinyLoader>(2 * kBatchSize, kBatchSize, 9)}};
   options.max_duration = setup.max_duration;
   options.optimizers = {sgd({.lr = 0.1, .momentum = 0.9})};
   options.device_train_microbatch_size = setup.microbatch_size;
+  options.precision = setup.precision;
+  options.allow_slow_precision = true;
   options.seed = setup.seed;
   options.callbacks = std::move(setup.callbacks);
   if (setup.algorithm != nullptr) {
@@ -317,6 +322,51 @@ TEST_P(AlgorithmConformance, GoesOnFromASnapshotWithTheSameBits) {
     fit(*resumed);
     EXPECT_EQ(trained(*whole).first_difference(trained(*resumed)), "");
   }
+}
+
+// Notes under what it is called.
+class WatchedModel final : public TinyModel {
+ public:
+  Outputs forward(const Batch& batch) override {
+    watch();
+    return TinyModel::forward(batch);
+  }
+  Loss loss(const Outputs& outputs, const Batch& batch) override {
+    watch();
+    return TinyModel::loss(outputs, batch);
+  }
+  at::Tensor per_sample_loss(const Outputs& outputs, const Batch& batch) override {
+    watch();
+    return TinyModel::per_sample_loss(outputs, batch);
+  }
+
+  int calls = 0;
+
+ private:
+  void watch() {
+    ++calls;
+    EXPECT_TRUE(at::autocast::is_autocast_enabled(at::kCPU)) << "call " << calls;
+  }
+};
+
+TEST_P(AlgorithmConformance, ComputesTheModelUnderTheRunsAutocast) {
+  const auto model = std::make_shared<WatchedModel>();
+  const auto trainer = make_trainer({.algorithm = &GetParam(),
+                                     .model = model,
+                                     .microbatch_size = 2,
+                                     .precision = Precision::kAmpBf16});
+  ASSERT_NE(trainer, nullptr);
+  fit(*trainer);
+  EXPECT_GT(model->calls, 0);
+  expect_finite(*trainer);
+}
+
+TEST_P(AlgorithmConformance, TrainsInPureBf16) {
+  const auto trainer =
+      make_trainer({.algorithm = &GetParam(), .microbatch_size = 2, .precision = Precision::kBf16});
+  ASSERT_NE(trainer, nullptr);
+  fit(*trainer);
+  expect_finite(*trainer);
 }
 
 TEST_P(AlgorithmConformance, LeavesEvaluationAloneUnlessItChangesTheModel) {

@@ -8,6 +8,8 @@
 
 #include <cmath>
 
+#include "composer/core/autocast.h"
+
 namespace composer {
 namespace {
 
@@ -40,6 +42,23 @@ TEST(SoftCrossEntropyTest, PositionsOfASampleAreAveraged) {
 TEST(SoftCrossEntropyTest, TargetsThatAreNeitherAreRefused) {
   EXPECT_THROW(soft_cross_entropy(at::zeros({4, 3}), at::zeros({4, 2})), c10::ValueError);
   EXPECT_THROW(soft_cross_entropy(at::zeros({4, 3}), at::zeros({4})), c10::ValueError);
+}
+
+// log_softmax, sum and mean stay in bfloat16 under autocast on the CPU.
+TEST(SoftCrossEntropyTest, HalfPrecisionIsComputedInFloat32) {
+  const at::Tensor logits = at::randn({64, 10}).to(at::kBFloat16);
+  const at::Tensor indices = at::arange(64) % 10;
+  const at::Tensor smooth = at::one_hot(indices, 10).to(at::kFloat) * 0.9 + 0.01;
+  for (const bool autocast : {false, true}) {
+    const AutocastScope scope(autocast ? Precision::kAmpBf16 : Precision::kFp32, at::kCPU);
+    for (const at::Tensor& targets : {indices, smooth}) {
+      const at::Tensor loss = soft_cross_entropy(logits, targets);
+      const at::Tensor losses = soft_cross_entropy_per_sample(logits, targets);
+      const AutocastDisabled exact(at::kCPU);
+      EXPECT_TRUE(loss.equal(soft_cross_entropy(logits.to(at::kFloat), targets)));
+      EXPECT_TRUE(losses.equal(soft_cross_entropy_per_sample(logits.to(at::kFloat), targets)));
+    }
+  }
 }
 
 TEST(ModuleClassifierTest, MakesASequentialAClassifier) {

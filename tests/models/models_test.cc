@@ -135,6 +135,15 @@ TEST(MLPEncoderTest, ASequenceCountsItsLabelsThatAreNotIgnored) {
   EXPECT_EQ(losses[2].item<double>(), 0);
 }
 
+TEST(MLPEncoderTest, ComputesLossesOfHalfPrecisionInFloat32) {
+  MLPEncoder model({.input_dim = 9, .hidden_dim = 5, .output_dim = 4});
+  const Batch batch = batch_of("mlp_encoder", "input_ids", "labels");
+  const at::Tensor logits = model.forward(batch).at("logits").to(at::kBFloat16);
+  const Outputs half = {{"logits", logits}}, single = {{"logits", logits.to(at::kFloat)}};
+  EXPECT_TRUE(model.loss(half, batch).total().equal(model.loss(single, batch).total()));
+  EXPECT_TRUE(model.per_sample_loss(half, batch).equal(model.per_sample_loss(single, batch)));
+}
+
 TEST(CnnTest, ActivationsAndWeightsAreInTheChosenFormat) {
   for (const auto format : {at::MemoryFormat::ChannelsLast, at::MemoryFormat::Contiguous}) {
     Cnn model({.in_channels = 3, .channels = {4, 6}, .num_classes = 3, .memory_format = format});
