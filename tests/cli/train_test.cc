@@ -188,6 +188,22 @@ TEST(TrainTest, ADivergedRunHasItsOwnExitCode) {
   EXPECT_FALSE(fs::exists(folder + "/runs/a/model.safetensors"));
 }
 
+TEST(TrainTest, MicrobatchesAreFoundOrGivenAndWeighAsTheConfigSays) {
+  const std::string folder = fresh_folder();
+  const CommandResult automatic = run_command(
+      {"train", config_file(), "run_name=a", "device_train_microbatch_size=auto"}, folder);
+  ASSERT_EQ(automatic.exit_code, 0) << automatic.err;
+  const auto metrics = read_jsonl(folder + "/runs/a/metrics.jsonl");
+  EXPECT_EQ(metrics.at(0)["trainer/device_train_microbatch_size"].as<int>(), 32);
+
+  const CommandResult given =
+      run_command({"train", config_file(), "run_name=b", "device_train_microbatch_size=7",
+                   "accumulate_train_batch_on_tokens=true"},
+                  folder);
+  EXPECT_EQ(given.exit_code, 1);
+  EXPECT_TRUE(absl::StrContains(given.err, "override num_loss_tokens")) << given.err;
+}
+
 TEST(TrainTest, LeavesNothingWhenTheFirstStepFails) {
   const std::string folder = fresh_folder();
   const CommandResult result =

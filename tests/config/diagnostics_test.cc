@@ -119,9 +119,10 @@ TEST(ConfigErrors, IntegersThatDoNotFit) {
   EXPECT_EQ(error_of("seed: 4294967296"),
             one("a.textproto:1:7: seed: expected a whole number from 0 to 4294967295, found the "
                 "number 4294967296"));
-  EXPECT_EQ(error_of("device_train_microbatch_size: 9223372036854775808"),
-            one("a.textproto:1:31: device_train_microbatch_size: expected a whole number of 64 "
-                "bits, found the number 9223372036854775808"));
+  EXPECT_EQ(
+      error_of("train { batch_size: 9223372036854775808 dataset { synthetic { shape: 1 } } }"),
+      one("a.textproto:1:21: train.batch_size: expected a whole number of 64 bits, found the "
+          "number 9223372036854775808"));
   EXPECT_EQ(error_of("seed: 99999999999999999999999999"),
             one("a.textproto:1:7: seed: expected a whole number from 0 to 4294967295, found the "
                 "number 99999999999999999999999999"));
@@ -258,6 +259,10 @@ TEST(ConfigErrors, AutoOrInt) {
   EXPECT_EQ(error_of("threads: many"),
             one("a.textproto:1:10: threads: expected \"auto\" or a whole number above 0, found "
                 "\"many\""));
+  EXPECT_EQ(
+      error_of("device_train_microbatch_size: 0"),
+      one("a.textproto:1:31: device_train_microbatch_size: expected \"auto\" or a whole number "
+          "above 0, found \"0\""));
 }
 
 TEST(ConfigErrors, RegularExpressions) {

@@ -84,7 +84,7 @@ config::Run full_run() {
       model { cnn { in_channels: 1 channels: 8 channels: 16 memory_format: CHANNELS_LAST } }
       train { dataset { synthetic { num_samples: 9 shape: 3 seed: 4 } } batch_size: 3
               shuffle: true drop_last: true subset_num_batches: 2 }
-      device_train_microbatch_size: 1
+      device_train_microbatch_size: "1" accumulate_train_batch_on_tokens: true
       evaluators { label: "e" data { dataset { synthetic { shape: [1, 2] } } batch_size: 1 }
                    metric_names: ["a", "b"] interval: "0ep" }
       optimizer { adamw { lr: 1e-3 groups { pattern: "bias$" weight_decay: 0 } groups {
@@ -353,6 +353,8 @@ TEST(Formats, BareNumbersAndWordsDoForThreads) {
   }
   EXPECT_EQ(errors_of("a.textproto", "model { cnn {} } threads: auto"), "");
   EXPECT_EQ(errors_of("a.json", R"({"model": "cnn", "threads": 4})"), "");
+  EXPECT_EQ(errors_of("a.textproto", "model { cnn {} } device_train_microbatch_size: auto"), "");
+  EXPECT_EQ(errors_of("a.yaml", "{model: cnn, device_train_microbatch_size: 4}"), "");
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ model {
     memory_format: AUTO_FORMAT
   }
 }
+accumulate_train_batch_on_tokens: false
 optimizer {
   sgd {              # a.textproto:3:13
     lr: 0.5          # a.textproto:3:19

@@ -80,6 +80,34 @@ class DropoutModel : public TinyModel {
   }
 };
 
+// Has memory to train on two samples; with more it fails at one place of a step.
+class SmallMemoryModel final : public DropoutModel {
+ public:
+  enum class Fails { kInForward, kInLoss, kInBackward };
+  explicit SmallMemoryModel(Fails fails) : fails_(fails) {}
+
+  Outputs forward(const Batch& batch) override {
+    Outputs outputs = DropoutModel::forward(batch);
+    if (too_many(batch, Fails::kInForward)) fail();
+    if (too_many(batch, Fails::kInBackward)) {
+      outputs.at("logits").register_hook([](const at::Tensor&) { fail(); });
+    }
+    return outputs;
+  }
+  Loss loss(const Outputs& outputs, const Batch& batch) override {
+    if (too_many(batch, Fails::kInLoss)) fail();
+    return DropoutModel::loss(outputs, batch);
+  }
+
+ private:
+  static void fail() { TORCH_CHECK_WITH(OutOfMemoryError, false, "there is no more"); }
+  bool too_many(const Batch& batch, Fails place) const {
+    return is_training() && fails_ == place && batch.num_samples() > 2;
+  }
+
+  const Fails fails_;
+};
+
 constexpr int64_t kBatchSize = 6;
 
 struct Setup {
@@ -90,12 +118,17 @@ struct Setup {
   std::string max_duration = "2ba";
   uint64_t seed = 5;
   std::vector<std::unique_ptr<Callback>> callbacks = {};
+  std::optional<SmallMemoryModel::Fails> fails = {};
 };
 
 std::unique_ptr<Trainer> make_trainer(Setup setup) {
   seed_everything(setup.seed);
   TrainerOptions options;
   options.model = setup.model ? setup.model : std::make_shared<DropoutModel>();
+  if (setup.fails) {
+    seed_everything(setup.seed);
+    options.model = std::make_shared<SmallMemoryModel>(*setup.fails);
+  }
   options.train = std::make_shared<TinyLoader>(4 * kBatchSize, kBatchSize);
   options.evaluators = {{.data = std::make_shared<TinyLoader>(2 * kBatchSize, kBatchSize, 9)}};
   options.max_duration = setup.max_duration;
@@ -367,6 +400,19 @@ TEST_P(AlgorithmConformance, TrainsInPureBf16) {
   ASSERT_NE(trainer, nullptr);
   fit(*trainer);
   expect_finite(*trainer);
+}
+
+TEST_P(AlgorithmConformance, AStepThatRanOutOfMemoryLeavesNothingBehind) {
+  const auto expected = make_trainer({.algorithm = &GetParam(), .microbatch_size = 2});
+  ASSERT_NE(expected, nullptr);
+  fit(*expected);
+  using Fails = SmallMemoryModel::Fails;
+  for (const Fails fails : {Fails::kInForward, Fails::kInLoss, Fails::kInBackward}) {
+    const auto repeated = make_trainer(
+        {.algorithm = &GetParam(), .microbatch_size = kAutoMicrobatchSize, .fails = fails});
+    fit(*repeated);
+    EXPECT_EQ(trained(*repeated).first_difference(trained(*expected)), "");
+  }
 }
 
 TEST_P(AlgorithmConformance, LeavesEvaluationAloneUnlessItChangesTheModel) {

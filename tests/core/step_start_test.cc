@@ -74,7 +74,8 @@ TEST(StepStart, PutsBuffersBackThatKernelsChangeBehindTheirVersionCounters) {
 TEST(StepStart, TheSameNumbersAreDrawnAgain) {
   NormModel model;
   StepStart start(model, at::kCPU);
-  at::detail::getDefaultCPUGenerator().set_current_seed(5);
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  generator.set_current_seed(5);
   for (int step = 0; step < 3; ++step) {
     start.save();
     const std::vector<at::Tensor> first = draws();

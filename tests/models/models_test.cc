@@ -105,6 +105,25 @@ TEST(ModelsTest, PerSampleLossesAverageToTheLoss) {
   }
 }
 
+TEST(ModelsTest, LossesWeighedByTheirTokensAddUpToThatOfTheBatch) {
+  for (const Case& test : cases()) {
+    if (!test.batch.contains("labels")) continue;
+    const auto loss = [&](const Batch& batch) {
+      return test.model->loss(test.model->forward(batch), batch).total();
+    };
+    at::Tensor sum = at::zeros({});
+    std::set<int64_t> counts;
+    for (const Batch& sample : test.batch.split(1)) {
+      const int64_t tokens = test.model->num_loss_tokens(sample);
+      counts.insert(tokens);
+      if (tokens > 0) sum = sum + loss(sample) * tokens;
+    }
+    EXPECT_GT(counts.size(), 1u) << test.name << ": all samples count alike";
+    EXPECT_LT(relative_error(sum / test.model->num_loss_tokens(test.batch), loss(test.batch)), 1e-6)
+        << test.name;
+  }
+}
+
 TEST(ModelsTest, MetricsHaveTheirNamesAndTakeTheModelsOutputs) {
   const auto names = [](const MetricCollection& metrics) {
     std::string result;
