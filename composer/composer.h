@@ -17,7 +17,16 @@
 #include "composer/loggers/console.h"             // IWYU pragma: export
 #include "composer/loggers/in_memory.h"           // IWYU pragma: export
 #include "composer/loggers/jsonl.h"               // IWYU pragma: export
+#include "composer/optim/adafactor.h"             // IWYU pragma: export
+#include "composer/optim/adagrad.h"               // IWYU pragma: export
+#include "composer/optim/adam.h"                  // IWYU pragma: export
 #include "composer/optim/adamw.h"                 // IWYU pragma: export
+#include "composer/optim/decoupled_adamw.h"       // IWYU pragma: export
+#include "composer/optim/decoupled_sgdw.h"        // IWYU pragma: export
+#include "composer/optim/lamb.h"                  // IWYU pragma: export
+#include "composer/optim/lbfgs.h"                 // IWYU pragma: export
+#include "composer/optim/lion.h"                  // IWYU pragma: export
+#include "composer/optim/rmsprop.h"               // IWYU pragma: export
 #include "composer/optim/sgd.h"                   // IWYU pragma: export
 #include "composer/trainer/process_settings.h"    // IWYU pragma: export
 #include "composer/trainer/trainer.h"             // IWYU pragma: export

@@ -67,6 +67,13 @@ def main(composer, train_classifier, custom_algorithm):
         said = run(composer, "check", str(path), code=2).stderr.replace(f"{folder}/", "")
         check(said == block(readme, "what is said"), f"of the README's mistakes is said:\n{said}")
 
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "groups.textproto")
+        path.write_text(f'include: "{pathlib.Path(config).resolve()}"\n' + block(readme, "groups"))
+        said = run(composer, "check", str(path), f"--plot-lr={folder}/lr.svg").stderr
+        for group in ('"^head": 1 tensor, ', '"^head": 1 tensor, 10 values, lr 0.001, weight decay 0\n', "the rest: "):
+            check(group in said, f"of the README's groups is said:\n{said}")
+
     for match in re.finditer(r"`((?:composer|algorithms|examples|proto|models|tests|benchmarks)/[\w/.*]+)`", readme):
         path = match.group(1)
         check(not path.endswith((".cc", ".h", ".textproto")) or pathlib.Path(path).exists(),
