@@ -29,7 +29,8 @@ namespace composer {
 ///
 /// For parameters on another device than the CPU, what changes from update to update - the learning
 /// rate, the step count, whether the update is skipped - is in tensors there, so that no update
-/// waits for the device.
+/// waits for the device. Only SGD's first, which is another computation, does where it may be
+/// skipped.
 class FusedOptimizer : public Optimizer {
  public:
   std::vector<ParameterGroup>& groups() final { return groups_; }
