@@ -207,6 +207,7 @@ at::Tensor TorchOptimizer::step(const LossClosure& closure) {
 
   // Thrown through torch's step, which knows no other way to end early.
   struct Skip {};
+  const bool fresh = optimizer_->state().empty();
   std::optional<StateDict> state;
   std::vector<at::Tensor> parameters;
   at::Tensor loss;
@@ -216,7 +217,7 @@ at::Tensor TorchOptimizer::step(const LossClosure& closure) {
       if (!found_inf().defined()) return loss;
       if (found_inf_on_host()) throw Skip();
       if (state) return loss;
-      // Torch changes nothing before the first evaluation is done.
+      // Torch changes nothing before the first evaluation is done, but for making an empty state.
       state = state_dict().cloned();
       for (const ParameterGroup& group : groups_) {
         for (const auto& [name, tensor] : group.parameters) {
@@ -227,7 +228,10 @@ at::Tensor TorchOptimizer::step(const LossClosure& closure) {
     });
   } catch (const Skip&) {
   }
-  if (!state) return loss;
+  if (!state) {
+    if (fresh) optimizer_->state().clear();
+    return loss;
+  }
   const at::NoGradGuard no_grad;
   auto saved = parameters.begin();
   for (const ParameterGroup& group : groups_) {

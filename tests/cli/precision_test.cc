@@ -18,8 +18,7 @@ namespace {
 class PrecisionTest : public ::testing::TestWithParam<std::string> {
  protected:
   CommandResult run(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin() + 1,
-                     data_file("examples/configs/synthetic_mlp.textproto"));
+    arguments.insert(arguments.begin() + 1, data_file("examples/configs/synthetic_mlp.textproto"));
     arguments.push_back(absl::StrCat("precision=", GetParam()));
     // The processors of those who run this differ.
     arguments.push_back("allow_slow_precision=true");

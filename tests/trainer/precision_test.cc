@@ -348,7 +348,8 @@ TEST(PureBf16Test, ConvertsWhatIsOfFloatingPointOnTheWayIn) {
   const double entropy =
       at::cross_entropy_loss(outputs->front().at("logits"), golden().at("conv/target"))
           .item<double>();
-  EXPECT_NEAR(metrics.at("cross_entropy"), entropy, 1e-5);
+  EXPECT_EQ(metrics[0].first, "cross_entropy");
+  EXPECT_NEAR(metrics[0].second, entropy, 1e-5);
 }
 
 // Steps that do not count.
