@@ -80,8 +80,8 @@ int train(const ConfigArguments& arguments) {
   absl::StatusOr<RunDirectory> directory = RunDirectory::create(run.output_dir(), run.run_name());
   if (!directory.ok()) return fail(directory.status(), kExitUsage);
   const std::string& path = directory->path();
-  absl::StatusOr<std::unique_ptr<Trainer>> created =
-      create_trainer(run, {.run_dir = path, .terminal = terminal});
+  absl::StatusOr<std::unique_ptr<Trainer>> created = create_trainer(
+      run, {.run_dir = path, .terminal = terminal, .config_text = print_resolved(*config)});
   if (!created.ok()) return fail(created.status(), exit_code_of_setup(created.status()));
   if (SignalScope::received() != 0) return kExitSignal + SignalScope::received();
   Trainer& trainer = **created;

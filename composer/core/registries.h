@@ -38,6 +38,8 @@ struct RunContext {
   std::string run_dir;
   /// Progress may be drawn on stderr.
   bool terminal = false;
+  /// The resolved config, for what the run writes.
+  std::string config_text = {};
 };
 
 template <>

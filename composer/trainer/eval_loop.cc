@@ -81,6 +81,7 @@ void Trainer::run_due_evaluators(Event event, const Timestamp& before) {
     if (is_due) due_now.push_back(&evaluator);
   }
   if (due_now.empty()) return;
+  settle();
   engine_.run(Event::kEvalBeforeAll);
   for (BoundEvaluator* evaluator : due_now) {
     evaluate(*evaluator);

@@ -57,7 +57,7 @@ void Trainer::fit_loop() {
       set_learning_rates();
       engine_.run(Event::kBatchStart);
 
-      train_batch();
+      train_batch(samples, tokens);
       log_step();
 
       const auto taken = std::chrono::steady_clock::now() - start;
@@ -68,6 +68,7 @@ void Trainer::fit_loop() {
       run_due_evaluators(Event::kBatchEnd, before);
       engine_.run(Event::kBatchCheckpoint);
     }
+    settle();
     if (exhausted && s.timestamp.batch_in_epoch == 0) break;  // a loader without batches
     // A stop on the last batch of an epoch ends the epoch too.
     if (!exhausted && s.timestamp.batch_in_epoch != s.dataloader_length) break;
@@ -139,12 +140,17 @@ class Trainer::Step final : public TrainStep {
   Trainer& trainer_;
 };
 
-// One optimizer step over state.batch. The loss is a closure, so that an optimizer that looks at it
-// twice may ask again.
-void Trainer::train_batch() {
-  State& s = state_;
-  const Batch whole = s.batch;
+// One optimizer step over state.batch, which may turn out not to count.
+void Trainer::train_batch(int64_t samples, int64_t tokens) {
+  const Batch whole = state_.batch;
   if (step_start_) step_start_->save();
+  step_guard_->run(whole, samples, tokens, [&] { take_step(whole); });
+  state_.evaluation = 0;
+}
+
+// The loss is a closure, so that an optimizer that looks at it twice may ask again.
+void Trainer::take_step(const Batch& whole) {
+  State& s = state_;
   const LossClosure closure = [&] { return forward_backward(whole); };
   if (s.optimizers.size() == 1) {
     s.optimizers.front()->step(closure);
@@ -152,31 +158,44 @@ void Trainer::train_batch() {
     for (const auto& optimizer : s.optimizers) optimizer->update();
   }
   s.grad_scaler->update();
-  s.evaluation = 0;
 }
 
 // The loss of the whole batch and its gradients, ready for the optimizers. Undefined when the model
 // updated itself.
 at::Tensor Trainer::forward_backward(const Batch& whole) {
   State& s = state_;
-  if (s.auto_microbatch_size) {
-    find_microbatch_size(s, whole, evaluation_start(), [&] { compute_gradients(whole); });
-  } else {
-    compute_gradients(whole);
-  }
-  if (s.loss.empty()) return {};
-  s.gradient_reducer->finish(s.optimizers);
-  for (const auto& optimizer : s.optimizers) check_gradients(*optimizer);
-  engine_.run(Event::kAfterTrainBatch);
-  const at::Tensor failed = any_failed(s.step_checks);
+  at::Tensor loss;
+  do {
+    if (s.auto_microbatch_size) {
+      find_microbatch_size(s, whole, evaluation_start(), [&] { compute_gradients(whole); });
+    } else {
+      compute_gradients(whole);
+    }
+    if (s.loss.empty()) return {};
+    s.gradient_reducer->finish(s.optimizers);
+    for (const auto& optimizer : s.optimizers) check_gradients(*optimizer);
+    engine_.run(Event::kAfterTrainBatch);
+    loss = s.loss.total();
+    step_guard_->check_loss(loss, logger_.due());
+  } while (settle() == StepGuard::Verdict::kSkipped);
+  const at::Tensor failed = step_guard_->failed();
   for (const auto& optimizer : s.optimizers) optimizer->set_found_inf(failed);
-  return s.loss.total();
+  return loss;
+}
+
+// What became of the step before, where that is known only now.
+StepGuard::Verdict Trainer::settle() {
+  const StepGuard::Verdict verdict = step_guard_->settle();
+  if (verdict != StepGuard::Verdict::kCounts) set_learning_rates();
+  return verdict;
 }
 
 void Trainer::make_step_start() {
   step_start_.reset();
   evaluation_start_.reset();
-  if (state_.auto_microbatch_size) step_start_.emplace(*state_.model, state_.device);
+  if (state_.auto_microbatch_size || step_guard_->watches()) {
+    step_start_.emplace(*state_.model, state_.device);
+  }
 }
 
 // That of the step for its first evaluation of the loss.
@@ -277,6 +296,9 @@ void Trainer::log_step() {
     has_total = has_total || name == "total";
   }
   if (!has_total && !s.loss.empty()) logger_.log_metric("loss/train/total", s.loss.total());
+  if (s.skipped.batches > 0) {
+    logger_.log_metric("trainer/skipped_steps", static_cast<double>(s.skipped.batches));
+  }
   for (const auto& [name, value] : s.train_metrics.compute()) {
     logger_.log_metric(absl::StrCat("metrics/train/", name), value);
   }

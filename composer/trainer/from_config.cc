@@ -55,6 +55,18 @@ absl::StatusOr<std::unique_ptr<GradScaler>> build_grad_scaler(const config::Run&
                                                 .min_scale = config.min_scale()});
 }
 
+OnBadStep on_bad_step(config::BadSteps::Policy policy) {
+  switch (policy) {
+    case config::BadSteps::STOP:
+      return OnBadStep::kStop;
+    case config::BadSteps::SKIP:
+      return OnBadStep::kSkip;
+    case config::BadSteps::IGNORE:
+      return OnBadStep::kIgnore;
+  }
+  return OnBadStep::kStop;
+}
+
 std::optional<at::Device> gpu_of(at::Device device) {
   if (!device.is_cuda()) return std::nullopt;
   return device;
@@ -142,6 +154,10 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.iteration_length = run.iteration_length();
   COMPOSER_ASSIGN_OR_RETURN(options.device_train_microbatch_size, microbatch_size(run));
   options.accumulate_train_batch_on_tokens = run.accumulate_train_batch_on_tokens();
+  options.on_bad_step = on_bad_step(run.bad_steps().policy());
+  options.max_consecutive_skips = run.bad_steps().max_consecutive_skips();
+  if (!context.run_dir.empty()) options.bad_step_dir = context.run_dir + "/bad_steps";
+  options.config_text = context.config_text;
 
   COMPOSER_RETURN_IF_ERROR(
       build_list("schedulers", run.schedulers(), options.schedulers,

@@ -13,6 +13,7 @@
 #include "composer/core/precisions.h"
 #include "composer/core/snapshot.h"
 #include "composer/data/device_loader.h"
+#include "composer/optim/gradient_check.h"
 #include "composer/optim/loss_scaler.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/pure_bf16.h"
@@ -39,12 +40,6 @@ absl::StatusOr<Time> parse_duration(absl::string_view what, const std::string& t
   return time;
 }
 
-// What a precision needs where no scaler is given.
-std::unique_ptr<GradScaler> default_grad_scaler(Precision precision) {
-  if (precision == Precision::kAmpFp16) return std::make_unique<LossScaler>();
-  return std::make_unique<GradScaler>();
-}
-
 // The model's parameters that are trained, under their names.
 std::vector<NamedParameter> trainable_parameters(const ComposerModel& model) {
   std::vector<NamedParameter> parameters;
@@ -54,6 +49,12 @@ std::vector<NamedParameter> trainable_parameters(const ComposerModel& model) {
     }
   }
   return parameters;
+}
+
+std::unique_ptr<GradScaler> default_grad_scaler(const TrainerOptions& options) {
+  if (options.precision == Precision::kAmpFp16) return std::make_unique<LossScaler>();
+  if (options.on_bad_step == OnBadStep::kIgnore) return std::make_unique<GradScaler>();
+  return std::make_unique<GradientCheck>();
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ Trainer::Trainer(TrainerOptions& options)
   state_.callbacks = std::move(options.callbacks);
   state_.precision = options.precision;
   state_.grad_scaler =
-      options.grad_scaler ? std::move(options.grad_scaler) : default_grad_scaler(options.precision);
+      options.grad_scaler ? std::move(options.grad_scaler) : default_grad_scaler(options);
   if (options.gradient_reducer) state_.gradient_reducer = std::move(options.gradient_reducer);
   state_.device = options.device;
   state_.seed = options.seed;
@@ -94,6 +95,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::create(TrainerOptions options)
   }
   if (options.train_subset_num_batches < 0) {
     return absl::InvalidArgumentError("train_subset_num_batches must not be negative");
+  }
+  if (options.max_consecutive_skips < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("max_consecutive_skips must be above 0, it is ",
+                                                   options.max_consecutive_skips));
   }
   if (!(options.scale_schedule_ratio > 0) || !std::isfinite(options.scale_schedule_ratio)) {
     return absl::InvalidArgumentError(
@@ -156,6 +161,13 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
   if (s.precision == Precision::kBf16) convert_to_bf16(*s.model);
   s.model->to(s.device);
   COMPOSER_RETURN_IF_ERROR(make_optimizers(options.optimizers));
+  step_guard_.emplace(s, step_start_,
+                      StepGuard::Options{.policy = options.on_bad_step,
+                                         .max_consecutive_skips = options.max_consecutive_skips,
+                                         .dir = std::move(options.bad_step_dir),
+                                         .config_text = std::move(options.config_text),
+                                         .treat_cpu_as_device = options.treat_cpu_as_device},
+                      [this](const Batch& batch) { forward_backward(batch); });
   if (train_ != nullptr) set_train_loader();
   engine_.run(Event::kBeforeLoad);
   engine_.run(Event::kAfterLoad);
@@ -270,6 +282,7 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
 absl::Status Trainer::fit(FitOptions options) {
   return catch_exceptions([&]() -> absl::Status {
     COMPOSER_RETURN_IF_ERROR(begin_fit(options));
+    settle();
     set_learning_rates();
     log_hyperparameters();
     const int64_t first_batch = state_.timestamp.batch;
@@ -335,7 +348,20 @@ std::string Trainer::model_context(const char* part) const {
 StateDict Trainer::state_dict() const { return snapshot(state_); }
 
 absl::Status Trainer::load_state_dict(const StateDict& state) {
+  step_guard_->forget();
   return catch_exceptions([&] { return restore(state_, state); });
+}
+
+absl::Status Trainer::repeat_step(const Batch& batch) {
+  return catch_exceptions([&] {
+    make_step_start();
+    if (step_start_) step_start_->save();
+    state_.model->train();
+    state_.batch = batch;
+    state_.evaluation = 0;
+    forward_backward(batch);
+    state_.evaluation = 0;
+  });
 }
 
 }  // namespace composer

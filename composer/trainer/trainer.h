@@ -17,6 +17,7 @@
 #include "composer/core/logger.h"
 #include "composer/core/state.h"
 #include "composer/core/step_start.h"
+#include "composer/trainer/step_guard.h"
 
 namespace composer {
 
@@ -91,7 +92,19 @@ struct TrainerOptions {
   /// Threads of one operation, in the whole process; 0 leaves LibTorch's setting alone.
   int64_t threads = 0;
 
-  /// How a loss is scaled; when null, by a LossScaler for amp_fp16, and not at all for others.
+  /// What becomes of a step whose gradients or loss are not finite, or that a callback is against.
+  OnBadStep on_bad_step = OnBadStep::kStop;
+  /// Steps in a row that kSkip may leave out; at one more the run stops.
+  int64_t max_consecutive_skips = 10;
+  /// Steps that stop the run are saved in DIR/ba12 for `composer replay`; nowhere when empty.
+  std::string bad_step_dir = {};
+  /// The run's config, to be saved with them.
+  std::string config_text = {};
+  /// Bad steps are found as on another device than the CPU, for tests.
+  bool treat_cpu_as_device = false;
+
+  /// How a loss is scaled; when null, by a LossScaler for amp_fp16, and not at all for others,
+  /// whose gradients are checked as `on_bad_step` asks for.
   std::unique_ptr<GradScaler> grad_scaler = nullptr;
   /// Null for one rank.
   std::unique_ptr<GradientReducer> gradient_reducer = nullptr;
@@ -132,6 +145,10 @@ class Trainer {
   /// Trains until max_duration, or until a callback asks for a stop. Can be called again, with more
   /// duration or with the time reset; goes on in the middle of an epoch where it stopped.
   absl::Status fit(FitOptions options = {});
+
+  /// Forward, loss and backward of a batch at the present clock, as in a step of `fit`, events
+  /// included; the gradients stay, and no optimizer uses them. A model that updates itself does so.
+  absl::Status repeat_step(const Batch& batch);
 
   /// The metrics of each evaluator, by label; those of the options when none are given. The
   /// model's mode is as before afterwards.
@@ -192,7 +209,9 @@ class Trainer {
 
   // fit_loop.cc
   void fit_loop();
-  void train_batch();
+  void train_batch(int64_t samples, int64_t tokens);
+  void take_step(const Batch& whole);
+  StepGuard::Verdict settle();
   void make_step_start();
   StepStart& evaluation_start();
   at::Tensor forward_backward(const Batch& whole);
@@ -223,6 +242,8 @@ class Trainer {
   // where an optimizer asks for several.
   std::optional<StepStart> step_start_;
   std::optional<StepStart> evaluation_start_;
+  // Made when the model is complete.
+  std::optional<StepGuard> step_guard_;
   // Since the last logged step.
   Duration data_waited_ = Duration::zero();
   Duration steps_taken_ = Duration::zero();
