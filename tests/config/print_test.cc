@@ -25,6 +25,10 @@ scale_schedule_ratio: 1
 device: "auto"
 threads: "auto"
 deterministic: false
+precision: fp32
+allow_slow_precision: false
+cudnn_benchmark: false
+allow_tf32: true
 model {
   cnn {              # a.textproto:2:9
     in_channels: 1
