@@ -204,32 +204,40 @@ void TorchOptimizer::set_learning_rates() {
 at::Tensor TorchOptimizer::step(const LossClosure& closure) {
   if (!repeats_) return Optimizer::step(closure);
   set_learning_rates();
-  if (!found_inf().defined()) return optimizer_->step([&] { return evaluated(closure); });
 
   // Thrown through torch's step, which knows no other way to end early.
   struct Skip {};
-  const StateDict state = state_dict().cloned();
+  const bool fresh = optimizer_->state().empty();
+  std::optional<StateDict> state;
   std::vector<at::Tensor> parameters;
-  for (const ParameterGroup& group : groups_) {
-    for (const auto& [name, tensor] : group.parameters) {
-      parameters.push_back(tensor.detach().clone());
-    }
-  }
   at::Tensor loss;
   try {
     return optimizer_->step([&] {
       loss = evaluated(closure);
+      if (!found_inf().defined()) return loss;
       if (found_inf_on_host()) throw Skip();
+      if (state) return loss;
+      // Torch changes nothing before the first evaluation is done, but for making an empty state.
+      state = state_dict().cloned();
+      for (const ParameterGroup& group : groups_) {
+        for (const auto& [name, tensor] : group.parameters) {
+          parameters.push_back(tensor.detach().clone());
+        }
+      }
       return loss;
     });
   } catch (const Skip&) {
+  }
+  if (!state) {
+    if (fresh) optimizer_->state().clear();
+    return loss;
   }
   const at::NoGradGuard no_grad;
   auto saved = parameters.begin();
   for (const ParameterGroup& group : groups_) {
     for (const auto& [name, tensor] : group.parameters) tensor.copy_(*saved++);
   }
-  throw_if_error(load_state_dict(state));
+  throw_if_error(load_state_dict(*state));
   return loss;
 }
 

@@ -9,6 +9,7 @@
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -122,6 +123,19 @@ TEST_P(TorchOptimizerTest, AStepWithFoundInfChangesNothing) {
   found_inf.zero_();
   problem.step();
   EXPECT_FALSE(problem.a.equal(a));
+}
+
+TEST_P(TorchOptimizerTest, AFirstStepWhoseClosureFindsInfChangesNothing) {
+  Problem problem(GetParam().factory);
+  const StateDict before = problem.optimizer->state_dict().cloned();
+  const at::Tensor a = problem.a.detach().clone();
+  problem.optimizer->step([&] {
+    problem.a.mutable_grad() = at::full({2, 3}, std::numeric_limits<float>::infinity());
+    problem.optimizer->set_found_inf(at::ones({}));
+    return at::ones({});
+  });
+  EXPECT_TRUE(problem.a.equal(a));
+  EXPECT_EQ(problem.optimizer->state_dict().first_difference(before), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TorchOptimizerTest, ::testing::ValuesIn(cases()),
