@@ -200,7 +200,7 @@ TEST(TrainTest, MicrobatchesAreFoundOrGivenAndWeighAsTheConfigSays) {
       run_command({"train", config_file(), "run_name=b", "device_train_microbatch_size=7",
                    "accumulate_train_batch_on_tokens=true"},
                   folder);
-  EXPECT_EQ(given.exit_code, 1);
+  EXPECT_EQ(given.exit_code, 2);
   EXPECT_TRUE(absl::StrContains(given.err, "override num_loss_tokens")) << given.err;
 }
 

@@ -145,15 +145,17 @@ TEST_P(PrecisionGoldenTest, TenStepsFollowPyTorchs) {
   if (scaler != nullptr) {
     EXPECT_TRUE(at::tensor(scales, at::kFloat).equal(expected("scales"))) << scales;
   }
+  // Our SGD for bfloat16 rounds once a step, PyTorch's after each of its operations.
+  const double limit = test.precision == Precision::kBf16 ? 1e-2 : 5e-3;
   for (const auto& parameter : trainer->state().model->named_parameters()) {
     const absl::string_view name = absl::StripPrefix(parameter.key(), "module.");
     EXPECT_EQ(parameter.value().scalar_type(),
               test.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat);
-    EXPECT_LT(relative_error(parameter.value(), expected(name)), 5e-3) << name;
+    EXPECT_LT(relative_error(parameter.value(), expected(name)), limit) << name;
   }
   for (const auto& buffer : trainer->state().model->named_buffers()) {
     const absl::string_view name = absl::StripPrefix(buffer.key(), "module.");
-    EXPECT_LT(relative_error(buffer.value(), expected(name)), 5e-3) << name;
+    EXPECT_LT(relative_error(buffer.value(), expected(name)), limit) << name;
   }
 }
 
