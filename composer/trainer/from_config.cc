@@ -107,6 +107,7 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.scale_schedule_ratio = run.scale_schedule_ratio();
   options.iteration_length = run.iteration_length();
   options.device_train_microbatch_size = run.device_train_microbatch_size();
+  options.activation_checkpointing = run.activation_checkpointing().layers();
 
   COMPOSER_RETURN_IF_ERROR(
       build_list("schedulers", run.schedulers(), options.schedulers,

@@ -12,6 +12,7 @@
 #include "composer/core/model.h"
 #include "composer/core/snapshot.h"
 #include "composer/data/device_loader.h"
+#include "composer/nn/activation_checkpoint.h"
 #include "composer/trainer/process_settings.h"
 
 namespace composer {
@@ -121,6 +122,12 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
   s.train_metrics = s.model->metrics(/*is_train=*/true);
 
   engine_.run(Event::kInit);
+  if (!options.activation_checkpointing.empty()) {
+    const auto layers = checkpoint_activations(*s.model, options.activation_checkpointing);
+    if (!layers.ok()) return in_field("activation_checkpointing.layers", layers.status());
+    LOG(INFO) << "activation checkpointing: " << layers->size()
+              << (layers->size() == 1 ? " layer" : " layers");
+  }
   s.model->to(s.device);
   COMPOSER_RETURN_IF_ERROR(make_optimizers(options.optimizers));
   if (train_ != nullptr) set_train_loader();

@@ -67,6 +67,11 @@ struct TrainerOptions {
   /// Samples of a microbatch; 0 for the whole batch.
   int64_t device_train_microbatch_size = 0;
 
+  /// A regular expression for the names of the layers that backward computes a second time instead
+  /// of keeping what it needs of them; none when empty. See checkpoint_activations, which is called
+  /// after `init`.
+  std::string activation_checkpointing = {};
+
   at::Device device = at::kCPU;
   /// Seeds the default generators and State::generator. Weights are drawn before a trainer exists:
   /// call `seed_everything` before making the model.
