@@ -2,6 +2,7 @@
 
 #include <torch/nn/module.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -44,7 +45,7 @@ class SlotBase {
   /// Puts `module` in the child's place. False, and nothing changes, when it has not the interface
   /// that the parent calls.
   bool replace(std::shared_ptr<torch::nn::Module> module) {
-    if (!bind(module.get())) return false;
+    if (!bind(module)) return false;
     module_ = std::move(module);
     parent_.replace_module(name_, module_);
     return true;
@@ -59,7 +60,7 @@ class SlotBase {
   }
 
  private:
-  virtual bool bind(torch::nn::Module* module) = 0;
+  virtual bool bind(const std::shared_ptr<torch::nn::Module>& module) = 0;
 
   torch::nn::Module& parent_;
   const std::string name_;
@@ -76,20 +77,34 @@ class SlotBase {
 template <typename Interface>
 class Slot final : public SlotBase {
  public:
+  /// Makes of a child what the parent calls in its place.
+  using Wrapper = std::function<std::unique_ptr<Interface>(std::shared_ptr<torch::nn::Module>)>;
+
   template <typename Parent, typename Module>
   Slot(Parent& parent, std::string name, std::shared_ptr<Module> module)
-      : SlotBase(parent, parent, std::move(name), module), interface_(module.get()) {}
+      : SlotBase(parent, parent, std::move(name), module), called_(module.get()) {}
 
-  Interface* operator->() const { return interface_; }
+  Interface* operator->() const { return called_; }
 
- private:
-  bool bind(torch::nn::Module* module) override {
-    auto* const interface = dynamic_cast<Interface*>(module);
-    if (interface != nullptr) interface_ = interface;
-    return interface != nullptr;
+  /// From now on the parent calls what `wrapper` makes of the child, and of each that is put in its
+  /// place. The child stays what `module` gives and what is registered: no name changes.
+  void wrap(Wrapper wrapper) {
+    wrapper_ = std::move(wrapper);
+    bind(this->module());
   }
 
-  Interface* interface_;
+ private:
+  bool bind(const std::shared_ptr<torch::nn::Module>& module) override {
+    auto* const child = dynamic_cast<Interface*>(module.get());
+    if (child == nullptr) return false;
+    wrapped_ = wrapper_ ? wrapper_(module) : nullptr;
+    called_ = wrapped_ ? wrapped_.get() : child;
+    return true;
+  }
+
+  Wrapper wrapper_;
+  std::unique_ptr<Interface> wrapped_;
+  Interface* called_;
 };
 
 }  // namespace composer

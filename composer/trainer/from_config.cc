@@ -158,6 +158,7 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.max_consecutive_skips = run.bad_steps().max_consecutive_skips();
   if (!context.run_dir.empty()) options.bad_step_dir = context.run_dir + "/bad_steps";
   options.config_text = context.config_text;
+  options.activation_checkpointing = run.activation_checkpointing().layers();
 
   COMPOSER_RETURN_IF_ERROR(
       build_list("schedulers", run.schedulers(), options.schedulers,

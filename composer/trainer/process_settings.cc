@@ -3,14 +3,36 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/util/env.h>
+#include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 
 namespace composer {
+namespace {
+
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  for (const char* variable :
+       {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"}) {
+    if (getenv(variable) != nullptr) return;
+  }
+  // Larger blocks come and go by themselves, so that they leave no holes.
+  constexpr int kLargest = 64 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLargest);
+  constexpr int kNever = -1;
+  mallopt(M_TRIM_THRESHOLD, kNever);
+#endif
+}
+
+}  // namespace
 
 void seed_everything(uint64_t seed) { at::manual_seed(seed); }
 
 void apply_process_settings(const ProcessSettings& settings) {
+  keep_freed_memory();
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   at::Context& context = at::globalContext();
   context.setDeterministicAlgorithms(settings.deterministic, /*warn_only=*/false);

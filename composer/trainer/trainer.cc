@@ -13,6 +13,7 @@
 #include "composer/core/precisions.h"
 #include "composer/core/snapshot.h"
 #include "composer/data/device_loader.h"
+#include "composer/nn/activation_checkpoint.h"
 #include "composer/optim/gradient_check.h"
 #include "composer/optim/loss_scaler.h"
 #include "composer/trainer/process_settings.h"
@@ -157,6 +158,12 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
   s.train_metrics = s.model->metrics(/*is_train=*/true);
 
   engine_.run(Event::kInit);
+  if (!options.activation_checkpointing.empty()) {
+    const auto layers = checkpoint_activations(*s.model, options.activation_checkpointing);
+    if (!layers.ok()) return in_field("activation_checkpointing.layers", layers.status());
+    LOG(INFO) << "activation checkpointing: " << layers->size()
+              << (layers->size() == 1 ? " layer" : " layers");
+  }
   // Before `to`, where recurrent modules lay out their weights anew.
   if (s.precision == Precision::kBf16) convert_to_bf16(*s.model);
   s.model->to(s.device);

@@ -77,6 +77,11 @@ struct TrainerOptions {
   /// mean over tokens. Tokens are counted on the host, which waits for a batch on a GPU.
   bool accumulate_train_batch_on_tokens = false;
 
+  /// A regular expression for the names of the layers that backward computes a second time instead
+  /// of keeping what it needs of them; none when empty. See checkpoint_activations, which is called
+  /// after `init`.
+  std::string activation_checkpointing = {};
+
   at::Device device = at::kCPU;
   /// What a step, an evaluation and a prediction compute in.
   Precision precision = Precision::kFp32;
