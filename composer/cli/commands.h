@@ -15,6 +15,8 @@ void add_train(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 /// composer predict CONFIG weights=FILE --output FILE [field=value ...]
 void add_predict(CLI::App& app, int& exit_code);
+/// composer replay DIR [field=value ...]
+void add_replay(CLI::App& app, int& exit_code);
 /// composer check CONFIG [field=value ...]
 void add_check(CLI::App& app, int& exit_code);
 /// composer list [KIND]

@@ -66,6 +66,9 @@ std::vector<std::string> end_summary(const Trainer& trainer) {
     absl::StrAppend(&line, " (", format_count(static_cast<double>(now.sample) / seconds),
                     " samples/s)");
   }
+  if (state.skipped.batches > 0) {
+    absl::StrAppend(&line, ", ", counted(state.skipped.batches, "step"), " of them left out");
+  }
   lines.push_back(std::move(line));
   for (const auto& [label, values] : state.eval_metrics) {
     lines.push_back(absl::StrCat(

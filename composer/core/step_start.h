@@ -2,8 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <memory>
+#include <optional>
 #include <vector>
+
+#include "composer/base/generator_states.h"
 
 namespace composer {
 
@@ -17,19 +19,16 @@ class StepStart {
  public:
   /// The buffers that `model` has now.
   StepStart(const ComposerModel& model, at::Device device);
-  ~StepStart();
 
   void save();
   /// May be called again. REQUIRES: `save` was called.
   void restore();
 
  private:
-  struct Generators;
-
   const at::Device device_;
   const std::vector<at::Tensor> buffers_;
   std::vector<at::Tensor> copies_;
-  std::unique_ptr<Generators> generators_;
+  std::optional<GeneratorStates> generators_;
 };
 
 }  // namespace composer

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/item.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -59,12 +60,6 @@ StepGuard::StepGuard(State& state, std::optional<StepStart>& start, Options opti
 
 StepGuard::~StepGuard() = default;
 
-at::Tensor StepGuard::host_flag(bool value) {
-  if (!host_flag_.defined()) host_flag_ = at::empty({}, at::TensorOptions(at::kFloat));
-  *host_flag_.mutable_data_ptr<float>() = value ? 1.0F : 0.0F;
-  return host_flag_;
-}
-
 void StepGuard::run(const Batch& batch, int64_t samples, int64_t tokens,
                     absl::FunctionRef<void()> step) {
   record_ = {state_.timestamp, samples, tokens};
@@ -75,13 +70,6 @@ void StepGuard::run(const Batch& batch, int64_t samples, int64_t tokens,
       pending_start_ = std::make_unique<StepStart>(*state_.model, state_.device);
     }
     own_start_->save();
-  }
-  for (const auto& optimizer : state_.optimizers) {
-    // It must know before its first evaluation that it may have to go back.
-    const bool may_have_to = watches() || state_.grad_scaler->expects_overflow();
-    if (may_have_to && optimizer->evaluates_loss_repeatedly()) {
-      optimizer->set_found_inf(host_flag(false));
-    }
   }
   try {
     step();
@@ -111,7 +99,8 @@ void StepGuard::check_loss(const at::Tensor& loss, bool logged) {
   at::Tensor flag;
   if (loss.is_cpu()) {
     if (!has_non_finite(loss)) return;
-    flag = host_flag(true);
+    if (!set_flag_.defined()) set_flag_ = at::ones({}, at::TensorOptions(at::kFloat));
+    flag = set_flag_;
   } else {
     flag = at::isfinite(loss).logical_not().to(at::kFloat);
   }

@@ -113,8 +113,6 @@ class StepGuard {
   };
 
   bool reads_later() const;
-  // A flag on the CPU, the same each time.
-  at::Tensor host_flag(bool value);
   void count(const Record& record);
   void send(const Batch& batch);
   /// `start` is not null when the guard watches.
@@ -134,7 +132,8 @@ class StepGuard {
   const Options options_;
   const std::function<void(const Batch&)> repeat_;
   Record record_;
-  at::Tensor host_flag_;
+  // On the CPU, always 1.
+  at::Tensor set_flag_;
   int64_t consecutive_ = 0;
   int64_t reported_ = 0;
   // The error that ends the run is on its way.
