@@ -132,8 +132,8 @@ struct PredictOptions {
   std::function<void(const Outputs&)> sink = nullptr;
 };
 
-/// Owns the training loop: fires the events, on which algorithms and callbacks act. fit_loop.cc
-/// shows the loop, every event in order.
+/// Owns the training loop: fires the events, on which algorithms and callbacks act. fit_loop.cc and
+/// train_batch.cc show the loop and a step of it, every event in order.
 ///
 /// Not thread-safe. Errors of the outside world and of the model come back as a Status that names
 /// who failed, where, and at which batch.
@@ -214,20 +214,22 @@ class Trainer {
 
   // fit_loop.cc
   void fit_loop();
-  void train_batch(int64_t samples, int64_t tokens);
-  void take_step(const Batch& whole);
-  StepGuard::Verdict settle();
-  void make_step_start();
-  StepStart& evaluation_start();
-  at::Tensor forward_backward(const Batch& whole);
-  void compute_gradients(const Batch& whole);
-  Loss accumulate_gradients(const Batch& whole);
-  void check_gradients(Optimizer& optimizer);
-  void update_train_metrics(const Batch& clean);
   void log_step();
   void log_data(Duration waited, Duration taken);
   bool done() const;
   std::optional<Batch> next_train_batch();
+
+  // train_batch.cc
+  void make_step_start();
+  void train_batch(int64_t samples, int64_t tokens);
+  void take_step(const Batch& whole);
+  at::Tensor forward_backward(const Batch& whole);
+  StepGuard::Verdict settle();
+  StepStart& evaluation_start();
+  void compute_gradients(const Batch& whole);
+  Loss accumulate_gradients(const Batch& whole);
+  void check_gradients(Optimizer& optimizer);
+  void update_train_metrics(const Batch& clean);
 
   // eval_loop.cc
   void run_due_evaluators(Event event, const Timestamp& before);
