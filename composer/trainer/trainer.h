@@ -24,7 +24,8 @@ namespace composer {
 class ComposerModel;
 
 /// As device_train_microbatch_size: starts with the whole batch and halves the microbatches as
-/// often as memory does not suffice.
+/// often as memory does not suffice, repeating the batch as if nothing had happened (see
+/// microbatches.h). Not for models that update themselves.
 inline constexpr int64_t kAutoMicrobatchSize = -1;
 
 /// A data set that the model is measured on.
