@@ -6,19 +6,16 @@
 //   ./bazelw run //benchmarks:activation_checkpointing [-- --threads=2] [case ...]
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/equal.h>
 
 #include <algorithm>
 #include <chrono>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "benchmarks/arguments.h"
 #include "benchmarks/gpt_model.h"
 #include "benchmarks/report.h"
 #include "benchmarks/tensor_memory.h"
@@ -106,26 +103,11 @@ void measure(const Case& c) {
   print_report("activation_checkpointing", absl::StrCat(c.name, "/memory"), "MB", memory);
 }
 
-void run(const std::vector<std::string>& arguments) {
-  int threads = 1;
-  std::vector<std::string> names;
-  for (absl::string_view argument : arguments) {
-    if (absl::ConsumePrefix(&argument, "--threads=")) {
-      TORCH_CHECK_VALUE(absl::SimpleAtoi(argument, &threads) && threads > 0,
-                        "--threads=", argument);
-    } else {
-      names.emplace_back(argument);
-    }
-  }
-  for (const std::string& name : names) {
-    TORCH_CHECK_VALUE(std::any_of(std::begin(kCases), std::end(kCases),
-                                  [&](const Case& c) { return c.name == name; }),
-                      "there is no case \"", name, "\"; there are deep and long");
-  }
-  at::set_num_threads(threads);
+void run(const Arguments& arguments) {
+  arguments.check_names({"deep", "long"});
   TensorMemory::install();
   for (const Case& c : kCases) {
-    if (names.empty() || std::count(names.begin(), names.end(), c.name) > 0) measure(c);
+    if (arguments.wants(c.name)) measure(c);
   }
 }
 
@@ -133,9 +115,5 @@ void run(const std::vector<std::string>& arguments) {
 }  // namespace composer::benchmarks
 
 int main(int argc, char** argv) {
-  const absl::Status status = composer::catch_exceptions([&] {
-    composer::benchmarks::run({argv + 1, argv + argc});
-  });
-  if (!status.ok()) std::cerr << status.message() << "\n";
-  return status.ok() ? 0 : 2;
+  return composer::benchmarks::run_benchmark(argc, argv, composer::benchmarks::run);
 }

@@ -14,14 +14,12 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "benchmarks/arguments.h"
 #include "benchmarks/gpt_model.h"
 #include "benchmarks/report.h"
 #include "composer/base/exceptions.h"
@@ -99,14 +97,8 @@ void measure(const std::string& log_file) {
   print_report("gpt_step", absl::StrCat(at::get_num_threads(), "_threads"), "us/step", series);
 }
 
-void run(const std::vector<std::string>& arguments) {
-  int threads = 1;
-  for (absl::string_view argument : arguments) {
-    TORCH_CHECK_VALUE(absl::ConsumePrefix(&argument, "--threads=") &&
-                          absl::SimpleAtoi(argument, &threads) && threads > 0,
-                      "expected --threads=N, found ", argument);
-  }
-  at::set_num_threads(threads);
+void run(const Arguments& arguments) {
+  TORCH_CHECK_VALUE(arguments.names.empty(), "expected --threads=N, found ", arguments.names[0]);
   const std::filesystem::path log_file =
       std::filesystem::temp_directory_path() / absl::StrCat("gpt_step.", getpid(), ".jsonl");
   measure(log_file);
@@ -117,9 +109,5 @@ void run(const std::vector<std::string>& arguments) {
 }  // namespace composer::benchmarks
 
 int main(int argc, char** argv) {
-  const absl::Status status = composer::catch_exceptions([&] {
-    composer::benchmarks::run({argv + 1, argv + argc});
-  });
-  if (!status.ok()) std::cerr << status.message() << "\n";
-  return status.ok() ? 0 : 2;
+  return composer::benchmarks::run_benchmark(argc, argv, composer::benchmarks::run);
 }

@@ -5,7 +5,6 @@
 //   ./bazelw run //benchmarks:optimizers [-- --threads=2] [tiny_mlp | resnet20/adamw ...]
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
@@ -16,15 +15,13 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "benchmarks/arguments.h"
 #include "benchmarks/report.h"
 #include "composer/base/exceptions.h"
 #include "composer/optim/adafactor.h"
@@ -221,26 +218,16 @@ void measure(const Case& c, const Measured& optimizer) {
   print_report("optimizers", absl::StrCat(c.name, "/", optimizer.name), "us", series);
 }
 
-void run(const std::vector<std::string>& arguments) {
-  int threads = 1;
-  std::vector<std::string> prefixes;
-  for (absl::string_view argument : arguments) {
-    if (absl::ConsumePrefix(&argument, "--threads=")) {
-      TORCH_CHECK_VALUE(absl::SimpleAtoi(argument, &threads) && threads > 0,
-                        "--threads=", argument);
-    } else {
-      prefixes.emplace_back(argument);
-    }
-  }
-  at::set_num_threads(threads);
+void run(const Arguments& arguments) {
   bool any = false;
   for (const Case& c : kCases) {
     for (const Measured& optimizer : measured()) {
       const std::string name = absl::StrCat(c.name, "/", optimizer.name);
-      const bool chosen = prefixes.empty() ||
-                          std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& prefix) {
-                            return name == prefix || absl::StartsWith(name, prefix + "/");
-                          });
+      const bool chosen =
+          arguments.names.empty() ||
+          std::any_of(arguments.names.begin(), arguments.names.end(), [&](const auto& prefix) {
+            return name == prefix || absl::StartsWith(name, prefix + "/");
+          });
       if (!chosen) continue;
       any = true;
       measure(c, optimizer);
@@ -255,9 +242,5 @@ void run(const std::vector<std::string>& arguments) {
 }  // namespace composer::benchmarks
 
 int main(int argc, char** argv) {
-  const absl::Status status = composer::catch_exceptions([&] {
-    composer::benchmarks::run({argv + 1, argv + argc});
-  });
-  if (!status.ok()) std::cerr << status.message() << "\n";
-  return status.ok() ? 0 : 2;
+  return composer::benchmarks::run_benchmark(argc, argv, composer::benchmarks::run);
 }

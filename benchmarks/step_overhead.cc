@@ -5,7 +5,6 @@
 //   ./bazelw run //benchmarks:step_overhead [-- --threads=2] [case ...]
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
@@ -15,13 +14,11 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/strip.h"
+#include "benchmarks/arguments.h"
 #include "benchmarks/hand_written.h"
 #include "benchmarks/report.h"
 #include "composer/base/exceptions.h"
@@ -141,30 +138,13 @@ void measure(const Case& c, const std::string& folder) {
   print_report("step_overhead", c.name, "us/step", series);
 }
 
-void run(const std::vector<std::string>& arguments) {
-  int threads = 1;
-  std::vector<std::string> names;
-  for (absl::string_view argument : arguments) {
-    if (absl::ConsumePrefix(&argument, "--threads=")) {
-      TORCH_CHECK_VALUE(absl::SimpleAtoi(argument, &threads) && threads > 0,
-                        "--threads=", argument);
-    } else {
-      names.emplace_back(argument);
-    }
-  }
-  for (const std::string& name : names) {
-    TORCH_CHECK_VALUE(std::any_of(std::begin(kCases), std::end(kCases),
-                                  [&](const Case& c) { return c.name == name; }),
-                      "there is no case \"", name, "\"; there are tiny_mlp, mlp and cnn");
-  }
-  at::set_num_threads(threads);
+void run(const Arguments& arguments) {
+  arguments.check_names({"tiny_mlp", "mlp", "cnn"});
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("step_overhead." + std::to_string(getpid()));
   std::filesystem::create_directory(folder);
   for (const Case& c : kCases) {
-    if (names.empty() || std::count(names.begin(), names.end(), c.name) > 0) {
-      measure(c, folder);
-    }
+    if (arguments.wants(c.name)) measure(c, folder);
   }
   std::filesystem::remove_all(folder);
 }
@@ -173,9 +153,5 @@ void run(const std::vector<std::string>& arguments) {
 }  // namespace composer::benchmarks
 
 int main(int argc, char** argv) {
-  const absl::Status status = composer::catch_exceptions([&] {
-    composer::benchmarks::run({argv + 1, argv + argc});
-  });
-  if (!status.ok()) std::cerr << status.message() << "\n";
-  return status.ok() ? 0 : 2;
+  return composer::benchmarks::run_benchmark(argc, argv, composer::benchmarks::run);
 }

@@ -7,29 +7,18 @@
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/optim/adam_settings.h"
 #include "proto/optimizer.pb.h"
 
 namespace composer {
-namespace {
-
-std::vector<std::string> state_kinds(const AdamOptions& options) {
-  TORCH_CHECK_VALUE(
-      options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
-      "Adam's betas must be in [0, 1), not ", options.beta1, " and ", options.beta2);
-  TORCH_CHECK_VALUE(options.eps >= 0, "Adam's eps must not be negative, it is ", options.eps);
-  std::vector<std::string> kinds = {"exp_avg", "exp_avg_sq"};
-  if (options.amsgrad) kinds.push_back("max_exp_avg_sq");
-  return kinds;
-}
-
-}  // namespace
 
 Adam::Adam(std::vector<NamedParameter> parameters, AdamOptions options)
     : Adam(std::vector{single_group(std::move(parameters), options.lr, options.weight_decay)},
            options) {}
 
 Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions options)
-    : FusedOptimizer(std::move(groups), state_kinds(options), Steps::kCounted), options_(options) {}
+    : FusedOptimizer(std::move(groups), adam_state_kinds("Adam", options), Steps::kCounted),
+      options_(options) {}
 
 void Adam::apply(Bucket& bucket, const ParameterGroup& group) {
   const at::TensorList largest = options_.amsgrad ? bucket.state[2] : at::TensorList();
@@ -53,13 +42,7 @@ struct ConfiguredAdam {
 
   static absl::StatusOr<std::unique_ptr<Optimizer>> create(const Config& config,
                                                            std::vector<NamedParameter> parameters) {
-    const OptimizerFactory factory = adam({.lr = config.lr(),
-                                           .beta1 = config.beta1(),
-                                           .beta2 = config.beta2(),
-                                           .eps = config.eps(),
-                                           .weight_decay = config.weight_decay(),
-                                           .amsgrad = config.amsgrad()},
-                                          grouping_of(config));
+    const OptimizerFactory factory = adam(adam_options<AdamOptions>(config), grouping_of(config));
     return factory(std::move(parameters));
   }
 };

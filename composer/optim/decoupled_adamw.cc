@@ -9,24 +9,11 @@
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/optim/adam_settings.h"
 #include "composer/optim/decoupled_decay.h"
 #include "proto/optimizer.pb.h"
 
 namespace composer {
-namespace {
-
-std::vector<std::string> state_kinds(const DecoupledAdamWOptions& options) {
-  TORCH_CHECK_VALUE(
-      options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
-      "DecoupledAdamW's betas must be in [0, 1), not ", options.beta1, " and ", options.beta2);
-  TORCH_CHECK_VALUE(options.eps >= 0, "DecoupledAdamW's eps must not be negative, it is ",
-                    options.eps);
-  std::vector<std::string> kinds = {"exp_avg", "exp_avg_sq"};
-  if (options.amsgrad) kinds.push_back("max_exp_avg_sq");
-  return kinds;
-}
-
-}  // namespace
 
 DecoupledAdamW::DecoupledAdamW(std::vector<NamedParameter> parameters,
                                DecoupledAdamWOptions options)
@@ -35,7 +22,9 @@ DecoupledAdamW::DecoupledAdamW(std::vector<NamedParameter> parameters,
           options) {}
 
 DecoupledAdamW::DecoupledAdamW(std::vector<ParameterGroup> groups, DecoupledAdamWOptions options)
-    : FusedOptimizer(std::move(groups), state_kinds(options), Steps::kCounted), options_(options) {
+    : FusedOptimizer(std::move(groups), adam_state_kinds("DecoupledAdamW", options),
+                     Steps::kCounted),
+      options_(options) {
   check_decoupled_decay(this->groups(), "DecoupledAdamW", "AdamW");
 }
 
@@ -71,13 +60,8 @@ struct ConfiguredDecoupledAdamW {
 
   static absl::StatusOr<std::unique_ptr<Optimizer>> create(const Config& config,
                                                            std::vector<NamedParameter> parameters) {
-    const OptimizerFactory factory = decoupled_adamw({.lr = config.lr(),
-                                                      .beta1 = config.beta1(),
-                                                      .beta2 = config.beta2(),
-                                                      .eps = config.eps(),
-                                                      .weight_decay = config.weight_decay(),
-                                                      .amsgrad = config.amsgrad()},
-                                                     grouping_of(config));
+    const OptimizerFactory factory =
+        decoupled_adamw(adam_options<DecoupledAdamWOptions>(config), grouping_of(config));
     return factory(std::move(parameters));
   }
 };
