@@ -12,6 +12,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <map>
@@ -106,9 +107,10 @@ class PrecisionGoldenTest : public ::testing::TestWithParam<GoldenCase> {
   static void SetUpTestSuite() { at::set_num_threads(1); }
 };
 
-// Of the processor that wrote them the numbers are met to a few bits of float32. Others sum
-// products of half precision in another order, and what is then rounded differs by one part in 256;
-// the difference between two precisions is larger than the limit here.
+// On the processor that wrote the numbers the mlp is met to the bit and the convolution in mixed
+// precision to 4e-8; in pure bf16 to 7e-3, because our SGD rounds once where PyTorch's rounds after
+// every operation. Other processors sum products of half precision in another order, and what is
+// rounded then differs by one part in 256; in ten steps that makes up to 0.024 of a small bias.
 TEST_P(PrecisionGoldenTest, TenStepsFollowPyTorchs) {
   const GoldenCase& test = GetParam();
   TrainerOptions options;
@@ -145,14 +147,17 @@ TEST_P(PrecisionGoldenTest, TenStepsFollowPyTorchs) {
   if (scaler != nullptr) {
     EXPECT_TRUE(at::tensor(scales, at::kFloat).equal(expected("scales"))) << scales;
   }
-  // Our SGD for bfloat16 rounds once a step, PyTorch's after each of its operations.
-  const double limit = test.precision == Precision::kBf16 ? 1e-2 : 5e-3;
+  const double limit = test.model == "mlp" ? 5e-3 : 3e-2;
+  double largest = 0;
   for (const auto& parameter : trainer->state().model->named_parameters()) {
     const absl::string_view name = absl::StripPrefix(parameter.key(), "module.");
     EXPECT_EQ(parameter.value().scalar_type(),
               test.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat);
-    EXPECT_LT(relative_error(parameter.value(), expected(name)), limit) << name;
+    const double error = relative_error(parameter.value(), expected(name));
+    EXPECT_LT(error, limit) << name;
+    largest = std::max(largest, error);
   }
+  RecordProperty("largest_error", absl::StrCat(largest));
   for (const auto& buffer : trainer->state().model->named_buffers()) {
     const absl::string_view name = absl::StripPrefix(buffer.key(), "module.");
     EXPECT_LT(relative_error(buffer.value(), expected(name)), limit) << name;
