@@ -14,14 +14,13 @@ at::CPUGeneratorImpl& cpu_generator() {
 
 }  // namespace
 
-GeneratorStates::GeneratorStates(at::Device device) : device_(device) {
-  {
-    at::CPUGeneratorImpl& cpu = cpu_generator();
-    const std::lock_guard<std::mutex> lock(cpu.mutex_);
-    engine_ = cpu.engine();
-    next_float_ = cpu.next_float_normal_sample();
-    next_double_ = cpu.next_double_normal_sample();
-  }
+GeneratorStates::Cpu GeneratorStates::cpu_state() {
+  at::CPUGeneratorImpl& cpu = cpu_generator();
+  const std::lock_guard<std::mutex> lock(cpu.mutex_);
+  return {cpu.engine(), cpu.next_float_normal_sample(), cpu.next_double_normal_sample()};
+}
+
+GeneratorStates::GeneratorStates(at::Device device) : cpu_(cpu_state()), device_(device) {
   if (device_.is_cpu()) return;
   at::Generator generator = at::globalContext().defaultGenerator(device_);
   const std::lock_guard<std::mutex> lock(generator.mutex());
@@ -32,9 +31,9 @@ void GeneratorStates::restore() const {
   {
     at::CPUGeneratorImpl& cpu = cpu_generator();
     const std::lock_guard<std::mutex> lock(cpu.mutex_);
-    cpu.set_engine(engine_);
-    cpu.set_next_float_normal_sample(next_float_);
-    cpu.set_next_double_normal_sample(next_double_);
+    cpu.set_engine(cpu_.engine);
+    cpu.set_next_float_normal_sample(cpu_.next_float);
+    cpu.set_next_double_normal_sample(cpu_.next_double);
   }
   if (device_.is_cpu()) return;
   at::Generator generator = at::globalContext().defaultGenerator(device_);

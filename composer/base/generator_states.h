@@ -17,10 +17,16 @@ class GeneratorStates {
   void restore() const;
 
  private:
-  // The CPU's engine as a value: its state as a tensor would cost several times as much.
-  at::mt19937 engine_;
-  std::optional<float> next_float_;
-  std::optional<double> next_double_;
+  // The CPU's engine as a value: its state as a tensor would cost several times as much, and a
+  // default one is seeded first.
+  struct Cpu {
+    at::mt19937 engine;
+    std::optional<float> next_float;
+    std::optional<double> next_double;
+  };
+  static Cpu cpu_state();
+
+  Cpu cpu_;
   at::Device device_;
   at::Tensor device_state_;
 };
