@@ -36,10 +36,8 @@ void NaNMonitor::after_train_batch(State& state, Logger& logger) {
   for (const auto& [name, term] : state.loss.terms()) {
     values.push_back(absl::StrCat(name, " ", Loss(term).total().item<double>()));
   }
-  throw StatusError(
-      diverged_error(absl::StrCat("the training loss is not finite: ", absl::StrJoin(values, ", "),
-                                  "; a smaller learning rate, a warmup or "
-                                  "gradient_clipping may help")));
+  throw StatusError(diverged_error(
+      absl::StrCat("the training loss is not finite: ", absl::StrJoin(values, ", "))));
 }
 
 COMPOSER_REGISTER(Callback, NaNMonitor);

@@ -71,6 +71,18 @@ std::vector<int64_t> dataset_samples(const SavedStep& step, const ReplayReport& 
   return samples;
 }
 
+// "nan"; "nan (ce nan, l2 3)" for a sum of terms.
+std::string loss_text(const ReplayReport& report) {
+  double total = 0;
+  std::vector<std::string> terms;
+  for (const auto& [name, value] : report.loss) {
+    if (name == "total") return absl::StrCat(value);
+    total += value;
+    terms.push_back(absl::StrCat(name, " ", value));
+  }
+  return absl::StrCat(total, " (", absl::StrJoin(terms, ", "), ")");
+}
+
 std::string join_some(const std::vector<int64_t>& numbers) {
   std::string text = absl::StrJoin(absl::MakeConstSpan(numbers).subspan(0, kShown), ", ");
   if (numbers.size() > kShown) absl::StrAppend(&text, ", ... (", numbers.size(), " in all)");
@@ -108,11 +120,8 @@ Json json_of(const BadValue& value) {
 std::vector<std::string> replay_lines(const SavedStep& step, const ReplayReport& report) {
   std::vector<std::string> lines = {
       absl::StrCat("batch ", step.batch, " (epoch ", step.epoch, ") was bad: ", step.reason)};
-  std::vector<std::string> terms;
-  for (const auto& [name, value] : report.loss) terms.push_back(absl::StrCat(name, " ", value));
-  std::string again = terms.empty()
-                          ? "taken again"
-                          : absl::StrCat("taken again, the loss is ", absl::StrJoin(terms, ", "));
+  std::string again = "taken again";
+  if (!report.loss.empty()) absl::StrAppend(&again, ", the loss is ", loss_text(report));
   if (!report.parameters.empty()) {
     absl::StrAppend(&again, ", and ", report.parameters.size(),
                     report.parameters.size() == 1 ? " gradient is" : " gradients are",

@@ -67,7 +67,7 @@ std::vector<std::string> end_summary(const Trainer& trainer) {
                     " samples/s)");
   }
   if (state.skipped.batches > 0) {
-    absl::StrAppend(&line, ", ", counted(state.skipped.batches, "step"), " of them left out");
+    absl::StrAppend(&line, ", ", with_commas(state.skipped.batches), " of the batches left out");
   }
   lines.push_back(std::move(line));
   for (const auto& [label, values] : state.eval_metrics) {

@@ -10,6 +10,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "composer/base/atomic_file.h"
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
@@ -61,6 +62,17 @@ Json json_of(const SavedStep& step) {
   return json;
 }
 
+// A line for each entry. What a reason says may come from anywhere, so that it may not be UTF-8.
+std::string text_of(const Json& json) {
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : json.items()) {
+    lines.push_back(
+        absl::StrCat("  ", json_quote(name), ": ",
+                     value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace)));
+  }
+  return absl::StrCat("{\n", absl::StrJoin(lines, ",\n"), "\n}\n");
+}
+
 // Throws what nlohmann throws when an entry is missing or of another type.
 SavedStep step_of(const Json& json, std::vector<std::string>& batch_tensors) {
   SavedStep step;
@@ -91,10 +103,7 @@ absl::Status write_files(const std::string& folder, const SavedStep& step) {
   COMPOSER_RETURN_IF_ERROR(write_state_file(state_path(folder), step.state));
   COMPOSER_RETURN_IF_ERROR(
       write_safetensors(batch_path(folder), NamedTensors(step.data.begin(), step.data.end())));
-  // What a reason says may come from anywhere.
-  const std::string text =
-      json_of(step).dump(/*indent=*/2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-  return write_file_atomically(step_path(folder), text + "\n");
+  return write_file_atomically(step_path(folder), text_of(json_of(step)));
 }
 
 }  // namespace

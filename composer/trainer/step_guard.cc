@@ -224,7 +224,7 @@ void StepGuard::stop(const std::string& reason, const Record& record, const Batc
     const absl::Status saved = save(folder, reason, batch, parameters);
     if (saved.ok()) {
       absl::StrAppend(&message, "The step is saved: `composer replay ", folder,
-                      "` names the operation that it comes from. ");
+                      "` takes it again and names the operation that a NaN comes from. ");
     } else {
       absl::StrAppend(&message, "The step could not be saved for a replay: ", saved.message(),
                       ". ");

@@ -67,7 +67,7 @@ thread_local std::vector<std::string> running_nodes;
 
 TensorSummary summarise(const at::Tensor& tensor) {
   TensorSummary summary;
-  summary.dtype = c10::toString(tensor.scalar_type());
+  summary.dtype = c10::getDtypeNames(tensor.scalar_type()).first;
   summary.shape = tensor.sizes().vec();
   if (!has_values(tensor)) return summary;
   const at::NoGradGuard no_grad;

@@ -15,7 +15,7 @@ namespace composer {
 struct TensorSummary {
   /// What it was called by ValueTrace::name: "parameter fc1.weight"; empty when it has no name.
   std::string name;
-  /// "float"
+  /// "float32"
   std::string dtype;
   std::vector<int64_t> shape;
   int64_t nans = 0;

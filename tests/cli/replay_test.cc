@@ -81,7 +81,7 @@ TEST(ReplayCommandTest, SkippedStepsAreCountedAndTooManyStopTheRun) {
   EXPECT_EQ(trained.exit_code, 3) << trained.err;
   expect_contains(trained.err, "batch 1 (epoch 0) is skipped");
   expect_contains(trained.err, "the 3 steps before it were skipped");
-  expect_contains(trained.err, "3 steps of them left out");
+  expect_contains(trained.err, "3 of the batches left out");
   EXPECT_TRUE(fs::exists(folder + "/runs/a/bad_steps/ba4"));
   EXPECT_FALSE(fs::exists(folder + "/runs/a/bad_steps/ba1"));
 }

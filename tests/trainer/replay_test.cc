@@ -90,7 +90,7 @@ TEST(ReplayTest, NamesTheOperatorOfTheForward) {
   EXPECT_TRUE(origin.nan);
   ASSERT_EQ(origin.inputs.size(), 1);
   EXPECT_EQ(origin.inputs[0].shape, (std::vector<int64_t>{1, 4}));
-  EXPECT_EQ(origin.inputs[0].dtype, "Float");
+  EXPECT_EQ(origin.inputs[0].dtype, "float32");
   EXPECT_EQ(origin.inputs[0].min, -2);
   EXPECT_EQ(origin.inputs[0].max, 4);
   EXPECT_EQ(report.parameters, std::vector<std::string>{"weight"});
