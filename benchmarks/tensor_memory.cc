@@ -2,11 +2,10 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+#include <malloc.h>
 
-#include <algorithm>
 #include <atomic>
-#include <memory>
-#include <utility>
 
 namespace composer::benchmarks {
 namespace {
@@ -28,41 +27,32 @@ Count& count() {
   return instance;
 }
 
-struct Counted {
-  at::DataPtr memory;
-  int64_t bytes;
-};
+void free_counted(void* data) {
+  count().add(-static_cast<int64_t>(malloc_usable_size(data)));
+  c10::free_cpu(data);
+}
 
+// As LibTorch's own, with the data for context: some kernels allocate by `raw_allocate`, which
+// knows nothing else. So the size is asked of the C library.
 class CountingAllocator final : public at::Allocator {
  public:
-  explicit CountingAllocator(at::Allocator& allocator) : allocator_(allocator) {}
-
   at::DataPtr allocate(size_t bytes) override {
-    auto counted =
-        std::make_unique<Counted>(Counted{allocator_.allocate(bytes), static_cast<int64_t>(bytes)});
-    count().add(counted->bytes);
-    void* const data = counted->memory.get();
-    const at::Device device = counted->memory.device();
-    return {data, counted.release(), &free, device};
+    void* const data = c10::alloc_cpu(bytes);
+    count().add(static_cast<int64_t>(malloc_usable_size(data)));
+    return {data, data, &free_counted, at::kCPU};
   }
+
+  at::DeleterFnPtr raw_deleter() const override { return &free_counted; }
 
   void copy_data(void* to, const void* from, std::size_t bytes) const override {
     default_copy_data(to, from, bytes);
   }
-
- private:
-  static void free(void* context) {
-    const std::unique_ptr<Counted> counted(static_cast<Counted*>(context));
-    count().add(-counted->bytes);
-  }
-
-  at::Allocator& allocator_;
 };
 
 }  // namespace
 
 void TensorMemory::install() {
-  static CountingAllocator allocator(*c10::GetCPUAllocator());
+  static CountingAllocator allocator;
   c10::SetCPUAllocator(&allocator, /*priority=*/1);
 }
 
