@@ -11,6 +11,7 @@
 #include "composer/core/logger.h"
 #include "composer/core/registries.h"
 #include "composer/core/state.h"
+#include "composer/optim/gradients.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer {
@@ -37,11 +38,6 @@ at::Tensor unit_norms(const at::Tensor& tensor) {
 }
 
 }  // namespace
-
-at::Tensor global_norm(at::TensorList tensors) {
-  if (tensors.empty()) return at::zeros({});
-  return at::linalg_vector_norm(at::stack(at::_foreach_norm(tensors, 2)), 2);
-}
 
 at::Tensor clip_gradients(at::TensorList gradients, double threshold) {
   at::Tensor norm = global_norm(gradients);
@@ -90,16 +86,7 @@ bool GradientClipping::match(Event event, const State& state) const {
 
 void GradientClipping::apply(Event event, State& state, Logger& logger) {
   const at::NoGradGuard no_grad;
-  std::vector<at::Tensor> parameters, gradients;
-  for (const auto& optimizer : state.optimizers) {
-    for (const ParameterGroup& group : optimizer->groups()) {
-      for (const NamedParameter& parameter : group.parameters) {
-        if (!parameter.tensor.grad().defined()) continue;
-        parameters.push_back(parameter.tensor);
-        gradients.push_back(parameter.tensor.grad());
-      }
-    }
-  }
+  const auto [parameters, gradients] = gradients_of(state.optimizers);
   if (gradients.empty()) return;
   if (type_ == ClippingType::kNorm) {
     logger.log_metric("gradient_clipping/norm", clip_gradients(gradients, threshold_));

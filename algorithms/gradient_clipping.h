@@ -23,9 +23,6 @@ enum class ClippingType {
   kAdaptive,
 };
 
-/// The L2 norm of all the tensors together: a scalar on their device.
-at::Tensor global_norm(at::TensorList tensors);
-
 /// Scales `gradients` in place by min(1, threshold / (norm + 1e-6)), as
 /// torch.nn.utils.clip_grad_norm_ does, and returns the norm that they had. The host does not wait
 /// for the device.

@@ -15,6 +15,7 @@
 #include "composer/core/algorithm.h"
 #include "composer/core/logger.h"
 #include "composer/core/registries.h"
+#include "composer/optim/gradients.h"
 
 namespace composer {
 namespace {
@@ -26,20 +27,6 @@ constexpr const char* kScoreNames[] = {"spike_detector/loss_z_score",
 // Of the mean: what rounding in float32 makes of equal numbers.
 constexpr double kLeastDeviation = 1e-6;
 constexpr double kTiny = std::numeric_limits<double>::min();
-
-at::Tensor norm_of_gradients(const State& state) {
-  std::vector<at::Tensor> gradients;
-  for (const auto& optimizer : state.optimizers) {
-    for (const ParameterGroup& group : optimizer->groups()) {
-      for (const NamedParameter& parameter : group.parameters) {
-        const at::Tensor& gradient = parameter.tensor.grad();
-        if (gradient.defined()) gradients.push_back(gradient);
-      }
-    }
-  }
-  if (gradients.empty()) return at::zeros({}, at::TensorOptions(at::kFloat).device(state.device));
-  return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)), 2);
-}
 
 }  // namespace
 
@@ -55,7 +42,9 @@ class SpikeDetector::Judge final {
     batch_ = state.timestamp.batch;
     const at::NoGradGuard no_grad;
     const at::Tensor loss = options_.loss ? state.loss.total() : at::Tensor();
-    const at::Tensor norm = options_.grad_norm ? norm_of_gradients(state) : at::Tensor();
+    const at::Tensor norm =
+        options_.grad_norm ? global_norm(gradients_of(state.optimizers).gradients).to(state.device)
+                           : at::Tensor();
     if (norm.defined()) logger.log_metric("spike_detector/grad_norm", norm);
     if (state.device.is_cpu() && !options_.treat_cpu_as_device) {
       judge_on_host(loss, norm, logger);

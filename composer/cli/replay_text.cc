@@ -1,13 +1,13 @@
 #include "composer/cli/replay_text.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
+#include "composer/base/json_number.h"
 
 namespace composer {
 namespace {
@@ -87,11 +87,6 @@ std::string join_some(const std::vector<int64_t>& numbers) {
   std::string text = absl::StrJoin(absl::MakeConstSpan(numbers).subspan(0, kShown), ", ");
   if (numbers.size() > kShown) absl::StrAppend(&text, ", ... (", numbers.size(), " in all)");
   return text;
-}
-
-Json json_number(double value) {
-  if (std::isfinite(value)) return value;
-  return absl::StrCat(value);
 }
 
 Json json_of(const BadValue& value) {

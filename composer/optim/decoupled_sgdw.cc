@@ -11,21 +11,10 @@
 #include "composer/core/registries.h"
 #include "composer/optim/decoupled_decay.h"
 #include "composer/optim/sgd_kernel.h"
+#include "composer/optim/sgd_settings.h"
 #include "proto/optimizer.pb.h"
 
 namespace composer {
-namespace {
-
-std::vector<std::string> state_kinds(const DecoupledSgdWOptions& options) {
-  TORCH_CHECK_VALUE(options.momentum >= 0 && options.momentum < 1,
-                    "DecoupledSgdW's momentum must be in [0, 1), not ", options.momentum);
-  TORCH_CHECK_VALUE(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
-                    "DecoupledSgdW with nesterov needs a momentum and no dampening");
-  if (options.momentum == 0) return {};
-  return {"momentum_buffer"};
-}
-
-}  // namespace
 
 DecoupledSgdW::DecoupledSgdW(std::vector<NamedParameter> parameters, DecoupledSgdWOptions options)
     : DecoupledSgdW(
@@ -33,7 +22,8 @@ DecoupledSgdW::DecoupledSgdW(std::vector<NamedParameter> parameters, DecoupledSg
           options) {}
 
 DecoupledSgdW::DecoupledSgdW(std::vector<ParameterGroup> groups, DecoupledSgdWOptions options)
-    : FusedOptimizer(std::move(groups), state_kinds(options), Steps::kFirst), options_(options) {
+    : FusedOptimizer(std::move(groups), sgd_state_kinds("DecoupledSgdW", options), Steps::kFirst),
+      options_(options) {
   check_decoupled_decay(this->groups(), "DecoupledSgdW", "SGD");
 }
 
@@ -72,15 +62,9 @@ struct ConfiguredDecoupledSgdW {
 
   static absl::StatusOr<std::unique_ptr<Optimizer>> create(const Config& config,
                                                            std::vector<NamedParameter> parameters) {
-    if (config.nesterov() && (config.momentum() == 0 || config.dampening() != 0)) {
-      return field_error("nesterov", "nesterov needs a momentum above 0 and a dampening of 0");
-    }
-    const OptimizerFactory factory = decoupled_sgdw({.lr = config.lr(),
-                                                     .momentum = config.momentum(),
-                                                     .dampening = config.dampening(),
-                                                     .weight_decay = config.weight_decay(),
-                                                     .nesterov = config.nesterov()},
-                                                    grouping_of(config));
+    COMPOSER_ASSIGN_OR_RETURN(const DecoupledSgdWOptions options,
+                              sgd_options<DecoupledSgdWOptions>(config));
+    const OptimizerFactory factory = decoupled_sgdw(options, grouping_of(config));
     return factory(std::move(parameters));
   }
 };

@@ -10,6 +10,7 @@
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/optim/adam_settings.h"
 #include "composer/optim/cpu_kernel.h"
 #include "proto/optimizer.pb.h"
 
@@ -17,9 +18,7 @@ namespace composer {
 namespace {
 
 std::vector<std::string> state_kinds(const LambOptions& options) {
-  TORCH_CHECK_VALUE(
-      options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
-      "LAMB's betas must be in [0, 1), not ", options.beta1, " and ", options.beta2);
+  check_betas("LAMB", options);
   TORCH_CHECK_VALUE(options.eps >= 0, "LAMB's eps must not be negative, it is ", options.eps);
   return {"exp_avg", "exp_avg_sq"};
 }

@@ -8,6 +8,7 @@
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/optim/adam_settings.h"
 #include "composer/optim/cpu_kernel.h"
 #include "proto/optimizer.pb.h"
 
@@ -15,9 +16,7 @@ namespace composer {
 namespace {
 
 std::vector<std::string> state_kinds(const LionOptions& options) {
-  TORCH_CHECK_VALUE(
-      options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
-      "Lion's betas must be in [0, 1), not ", options.beta1, " and ", options.beta2);
+  check_betas("Lion", options);
   return {"exp_avg"};
 }
 

@@ -8,28 +8,18 @@
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
 #include "composer/optim/sgd_kernel.h"
+#include "composer/optim/sgd_settings.h"
 #include "proto/optimizer.pb.h"
 
 namespace composer {
-namespace {
-
-std::vector<std::string> state_kinds(const SgdOptions& options) {
-  TORCH_CHECK_VALUE(options.momentum >= 0 && options.momentum < 1,
-                    "SGD's momentum must be in [0, 1), not ", options.momentum);
-  TORCH_CHECK_VALUE(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
-                    "SGD with nesterov needs a momentum and no dampening");
-  if (options.momentum == 0) return {};
-  return {"momentum_buffer"};
-}
-
-}  // namespace
 
 Sgd::Sgd(std::vector<NamedParameter> parameters, SgdOptions options)
     : Sgd(std::vector{single_group(std::move(parameters), options.lr, options.weight_decay)},
           options) {}
 
 Sgd::Sgd(std::vector<ParameterGroup> groups, SgdOptions options)
-    : FusedOptimizer(std::move(groups), state_kinds(options), Steps::kFirst), options_(options) {}
+    : FusedOptimizer(std::move(groups), sgd_state_kinds("SGD", options), Steps::kFirst),
+      options_(options) {}
 
 void Sgd::apply(Bucket& bucket, const ParameterGroup& group) {
   const bool first = bucket.updates == 0;
@@ -64,15 +54,8 @@ struct ConfiguredSgd {
 
   static absl::StatusOr<std::unique_ptr<Optimizer>> create(const Config& config,
                                                            std::vector<NamedParameter> parameters) {
-    if (config.nesterov() && (config.momentum() == 0 || config.dampening() != 0)) {
-      return field_error("nesterov", "nesterov needs a momentum above 0 and a dampening of 0");
-    }
-    const OptimizerFactory factory = sgd({.lr = config.lr(),
-                                          .momentum = config.momentum(),
-                                          .dampening = config.dampening(),
-                                          .weight_decay = config.weight_decay(),
-                                          .nesterov = config.nesterov()},
-                                         grouping_of(config));
+    COMPOSER_ASSIGN_OR_RETURN(const SgdOptions options, sgd_options<SgdOptions>(config));
+    const OptimizerFactory factory = sgd(options, grouping_of(config));
     return factory(std::move(parameters));
   }
 };

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <numeric>
-#include <sstream>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/logging.h"
+#include "composer/trainer/batch_shapes.h"
 
 namespace composer {
 namespace {
@@ -29,11 +29,9 @@ void clean_up(State& s, const Batch& whole) {
 }
 
 absl::Status not_enough_memory(const State& s, const Batch& whole, const std::string& why) {
-  std::ostringstream shapes;
-  for (const auto& [name, tensor] : whole) shapes << ", " << name << " " << tensor.sizes();
   return absl::ResourceExhaustedError(
       absl::StrCat("there is not enough memory to train on even one sample of train batch ",
-                   s.timestamp.batch, shapes.str(), ": ", why,
+                   s.timestamp.batch, batch_shapes(whole), ": ", why,
                    "; a smaller model, smaller or shorter samples, activation checkpointing or a "
                    "precision of 16 "
                    "bits needs less"));

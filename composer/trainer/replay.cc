@@ -76,9 +76,7 @@ void find_bad_samples(const Batch& batch, ReplayReport& report) {
 }
 
 void measure(const State& state, ReplayReport& report, std::vector<at::Tensor>& bad) {
-  for (const auto& [name, term] : state.loss.terms()) {
-    report.loss.emplace_back(name, Loss(term).total().item<double>());
-  }
+  report.loss = values_of(state.loss);
   if (!state.loss.empty()) {
     const at::Tensor total = state.loss.total();
     if (!std::isfinite(total.item<double>())) bad.push_back(total);

@@ -1,6 +1,5 @@
 #include "composer/trainer/saved_step.h"
 
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "composer/base/atomic_file.h"
+#include "composer/base/json_number.h"
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
 #include "composer/checkpoint/safetensors.h"
@@ -30,12 +30,6 @@ std::string batch_path(const std::string& folder) { return folder + "/batch.safe
 absl::Status system_error(absl::string_view what, const std::string& path,
                           const std::error_code& error) {
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot ", what, " ", path));
-}
-
-// JSON has no NaN: "nan", "inf" and "-inf" are strings.
-Json json_number(double value) {
-  if (std::isfinite(value)) return value;
-  return absl::StrCat(value);
 }
 
 double number_of(const Json& json) {
@@ -107,6 +101,14 @@ absl::Status write_files(const std::string& folder, const SavedStep& step) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, double>> values_of(const Loss& loss) {
+  std::vector<std::pair<std::string, double>> values;
+  for (const auto& [name, term] : loss.terms()) {
+    values.emplace_back(name, Loss(term).total().item<double>());
+  }
+  return values;
+}
 
 std::string config_path_of(const std::string& folder) { return folder + "/config.textproto"; }
 

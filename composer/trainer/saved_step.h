@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "composer/core/loss.h"
 #include "composer/core/state_dict.h"
 #include "composer/core/tensor_dict.h"
 
@@ -40,6 +41,9 @@ struct SavedStep {
   /// composer::snapshot of before the step. Algorithms and callbacks may have seen the step.
   StateDict state = {};
 };
+
+/// The terms of a loss, read on the host.
+std::vector<std::pair<std::string, double>> values_of(const Loss& loss);
 
 /// Makes `folder`, and those above it; it appears complete or not at all, in the place of one that
 /// was there.

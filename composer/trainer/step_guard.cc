@@ -44,14 +44,6 @@ std::string describe(const std::vector<std::string>& parameters) {
                       parameters.size() - 1, " more have one");
 }
 
-std::vector<std::pair<std::string, double>> terms_of(const Loss& loss) {
-  std::vector<std::pair<std::string, double>> terms;
-  for (const auto& [name, term] : loss.terms()) {
-    terms.emplace_back(name, Loss(term).total().item<double>());
-  }
-  return terms;
-}
-
 }  // namespace
 
 StepGuard::StepGuard(State& state, std::optional<StepStart>& start, Options options,
@@ -243,7 +235,7 @@ absl::Status StepGuard::save(const std::string& folder, const std::string& reaso
                    .epoch = now.epoch,
                    .batch = now.batch,
                    .batch_in_epoch = now.batch_in_epoch,
-                   .loss = terms_of(state_.loss),
+                   .loss = values_of(state_.loss),
                    .parameters = parameters,
                    .threads = at::get_num_threads(),
                    .dataloader_length = state_.dataloader_length,

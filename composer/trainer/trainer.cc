@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <map>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
@@ -16,6 +15,7 @@
 #include "composer/nn/activation_checkpoint.h"
 #include "composer/optim/gradient_check.h"
 #include "composer/optim/loss_scaler.h"
+#include "composer/trainer/batch_shapes.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/pure_bf16.h"
 
@@ -343,13 +343,11 @@ void Trainer::log_hyperparameters() {
 
 // "the model's forward, train batch 3, input [128, 1, 28, 28], target [128]"
 std::string Trainer::model_context(const char* part) const {
-  std::ostringstream shapes;
-  for (const auto& [name, tensor] : state_.batch) shapes << ", " << name << " " << tensor.sizes();
   const Timestamp& clock = state_.dataloader_label == "train"     ? state_.timestamp
                            : state_.dataloader_label == "predict" ? state_.predict_timestamp
                                                                   : state_.eval_timestamp;
   return absl::StrCat("the model's ", part, ", ", state_.dataloader_label, " batch ", clock.batch,
-                      shapes.str());
+                      batch_shapes(state_.batch));
 }
 
 StateDict Trainer::state_dict() const { return snapshot(state_); }
