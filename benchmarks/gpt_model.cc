@@ -2,10 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/embedding.h>
-#include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
 #include <vector>
+
+#include "composer/nn/linear.h"
 
 namespace composer::benchmarks {
 namespace {
@@ -21,11 +22,11 @@ class GptBlock final : public nn::Module, public SlotOwner, public Layer {
   GptBlock(int64_t width, int64_t heads)
       : heads_(heads),
         l1_(*this, "l1", norm(width)),
-        qkv_(*this, "qkv", make_layer<nn::LinearImpl>(width, 3 * width)),
-        proj_(*this, "proj", make_layer<nn::LinearImpl>(width, width)),
+        qkv_(*this, "qkv", make_layer<LinearImpl>(width, 3 * width)),
+        proj_(*this, "proj", make_layer<LinearImpl>(width, width)),
         l2_(*this, "l2", norm(width)),
-        up_(*this, "up", make_layer<nn::LinearImpl>(width, 4 * width)),
-        down_(*this, "down", make_layer<nn::LinearImpl>(4 * width, width)) {}
+        up_(*this, "up", make_layer<LinearImpl>(width, 4 * width)),
+        down_(*this, "down", make_layer<LinearImpl>(4 * width, width)) {}
 
   at::Tensor forward(const at::Tensor& input) override {
     const at::Tensor x = input + proj_->forward(attention(l1_->forward(input)));
@@ -62,7 +63,7 @@ Gpt::Gpt(const GptOptions& options)
       blocks_(register_module("blocks", std::make_shared<LayerSequence>())),
       ln_(*this, "ln", norm(options.width)),
       head_(*this, "head",
-            make_layer<nn::LinearImpl>(
+            make_layer<LinearImpl>(
                 nn::LinearOptions(options.width, options.vocabulary).bias(false))) {
   for (int64_t i = 0; i < options.layers; ++i) {
     blocks_->push_back(std::make_shared<GptBlock>(options.width, options.heads));

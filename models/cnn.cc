@@ -3,10 +3,10 @@
 #include <ATen/ops/max_pool2d.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/linear.h>
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/nn/linear.h"
 #include "composer/nn/memory_format.h"
 #include "models/checks.h"
 #include "proto/model.pb.h"
@@ -38,7 +38,7 @@ Cnn::Cnn(const CnnOptions& options)
       memory_format_(options.memory_format),
       blocks_(register_module("blocks", std::make_shared<LayerSequence>())),
       head_(*this, "head",
-            make_layer<torch::nn::LinearImpl>(
+            make_layer<LinearImpl>(
                 options.channels.empty() ? options.in_channels : options.channels.back(),
                 options.num_classes)) {
   int64_t in_channels = options.in_channels;

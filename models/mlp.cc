@@ -1,10 +1,10 @@
 #include "models/mlp.h"
 
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/linear.h>
 
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
+#include "composer/nn/linear.h"
 #include "models/checks.h"
 #include "proto/model.pb.h"
 
@@ -15,11 +15,11 @@ Mlp::Mlp(const MlpOptions& options)
       layers_(register_module("layers", std::make_shared<LayerSequence>())) {
   int64_t features = options.input_size;
   for (const int64_t size : options.hidden_sizes) {
-    layers_->push_back(make_layer<torch::nn::LinearImpl>(features, size));
+    layers_->push_back(make_layer<LinearImpl>(features, size));
     layers_->push_back(make_layer<torch::nn::ReLUImpl>());
     features = size;
   }
-  layers_->push_back(make_layer<torch::nn::LinearImpl>(features, options.num_classes));
+  layers_->push_back(make_layer<LinearImpl>(features, options.num_classes));
 }
 
 at::Tensor Mlp::logits(const at::Tensor& input) {

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/embedding.h>
-#include <torch/nn/modules/linear.h>
 
 #include <memory>
 
@@ -12,6 +11,7 @@
 #include "composer/core/registries.h"
 #include "composer/metrics/accuracy.h"
 #include "composer/metrics/cross_entropy.h"
+#include "composer/nn/linear.h"
 #include "models/checks.h"
 #include "proto/model.pb.h"
 
@@ -33,10 +33,9 @@ at::Tensor flat_labels(const Batch& batch) { return batch.at("labels").reshape(-
 MLPEncoder::MLPEncoder(const MLPEncoderOptions& options)
     : embedding_(*this, "embedding",
                  make_layer<torch::nn::EmbeddingImpl>(options.input_dim, options.hidden_dim)),
-      fc1_(*this, "fc1", make_layer<torch::nn::LinearImpl>(options.hidden_dim, options.hidden_dim)),
+      fc1_(*this, "fc1", make_layer<LinearImpl>(options.hidden_dim, options.hidden_dim)),
       relu_(*this, "relu", make_layer<torch::nn::ReLUImpl>()),
-      fc2_(*this, "fc2",
-           make_layer<torch::nn::LinearImpl>(options.hidden_dim, options.output_dim)) {}
+      fc2_(*this, "fc2", make_layer<LinearImpl>(options.hidden_dim, options.output_dim)) {}
 
 Outputs MLPEncoder::forward(const Batch& batch) {
   const at::Tensor embedded = embedding_->forward(batch.at("input_ids"));

@@ -46,8 +46,8 @@ void Accuracy::add_small(const at::Tensor& outputs, const at::Tensor& targets) {
     ++counted;
     right += largest(values + i * outputs.size(1), outputs.size(1)) == label[i];
   }
-  counted_.add(at::scalar_tensor(counted, at::kLong));
-  right_.add(at::scalar_tensor(right, at::kLong));
+  counted_.add(counted);
+  right_.add(right);
 }
 
 void Accuracy::update(const at::Tensor& outputs, const at::Tensor& targets) {
@@ -70,7 +70,7 @@ void Accuracy::update(const at::Tensor& outputs, const at::Tensor& targets) {
     right = best.eq(classes.unsqueeze(1)).any(1);
   }
   if (soft) {
-    counted_.add(at::full({}, right.numel(), right.options().dtype(at::kLong)));
+    counted_.add(right.numel());
   } else {
     const at::Tensor counts = classes.ne(options_.ignore_index);
     right = right.logical_and_(counts);

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/item.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include <string>
 
@@ -17,6 +18,16 @@ void Sum::add(const at::Tensor& value) {
   }
   if (sum_.device() != value.device()) sum_ = sum_.to(value.device());
   sum_.add_(value.detach());
+}
+
+void Sum::add(int64_t count) {
+  if (!sum_.defined()) {
+    sum_ = at::scalar_tensor(count, at::kLong);
+  } else if (sum_.is_cpu() && sum_.scalar_type() == at::kLong) {
+    *sum_.mutable_data_ptr<int64_t>() += count;
+  } else {
+    sum_.add_(count);
+  }
 }
 
 double Sum::value() const { return sum_.defined() ? sum_.item().toDouble() : 0; }

@@ -12,6 +12,8 @@ class Sum {
  public:
   /// Adds a scalar. Sums of integers stay integers.
   void add(const at::Tensor& value);
+  /// Adds what the host has counted.
+  void add(int64_t count);
   /// Reads the sum back; 0 when nothing was added.
   double value() const;
   void reset() { sum_.reset(); }
