@@ -1,6 +1,8 @@
 #include "composer/checkpoint/json_cursor.h"
 
+#include <charconv>
 #include <limits>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/json_text.h"
@@ -32,7 +34,7 @@ void append_utf8(uint32_t code, std::string& out) {
 
 void JsonCursor::fail(absl::string_view message) {
   if (!status_.ok()) return;
-  status_ = absl::DataLossError(absl::StrCat("at byte ", position_, " of the header: ", message));
+  status_ = absl::DataLossError(absl::StrCat("at byte ", position_, " of ", what_, ": ", message));
   position_ = text_.size();
 }
 
@@ -78,6 +80,26 @@ int64_t JsonCursor::integer() {
     fail("expected a whole number that is not negative");
     return 0;
   }
+  return value;
+}
+
+double JsonCursor::number() {
+  skip_space();
+  const absl::string_view rest = text_.substr(position_);
+  // from_chars takes what JSON does not: 01, 1., .5, inf, nan.
+  const size_t start = rest.substr(0, 1) == "-" ? 1 : 0;
+  const size_t digits = rest.find_first_not_of("0123456789", start);
+  const size_t whole = (digits == absl::string_view::npos ? rest.size() : digits) - start;
+  const absl::string_view after = rest.substr(start + whole);
+  const bool bare_point =
+      after.substr(0, 1) == "." && (after.size() < 2 || after[1] < '0' || after[1] > '9');
+  double value = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  if (whole == 0 || (whole > 1 && rest[start] == '0') || bare_point || error != std::errc()) {
+    fail("expected a number");
+    return 0;
+  }
+  position_ += static_cast<size_t>(end - rest.data());
   return value;
 }
 

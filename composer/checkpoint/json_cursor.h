@@ -12,7 +12,9 @@ namespace composer {
 /// first error stays in `status()`, and everything after it reads as empty.
 class JsonCursor {
  public:
-  explicit JsonCursor(absl::string_view text) : text_(text) {}
+  /// `what` the text is, for messages: "at byte 12 of the header: ...".
+  explicit JsonCursor(absl::string_view text, absl::string_view what = "the header")
+      : text_(text), what_(what) {}
 
   /// Skips white space, then takes `character` or fails.
   void expect(char character);
@@ -22,6 +24,8 @@ class JsonCursor {
   std::string string();
   /// A number without sign, fraction and exponent, below 2^63.
   int64_t integer();
+  /// Any number that a double can hold, rounded to the nearest.
+  double number();
   /// Fails unless only white space is left.
   void end();
 
@@ -37,6 +41,7 @@ class JsonCursor {
   void append_escape(std::string& out);
 
   const absl::string_view text_;
+  const absl::string_view what_;
   size_t position_ = 0;
   absl::Status status_;
 };
