@@ -5,6 +5,7 @@ fuzzer found something with.
 """
 
 import gzip
+import hashlib
 import io
 import json
 import pathlib
@@ -118,7 +119,26 @@ def text_files():
     write("json_lines/broken", b'{"a": 1}\n{"a": }\n[1]\n{"a": 1, "a": 2}\n{"a": "\xff"}\n{"a": 1e999}')
 
 
+def manifest_files():
+    def manifest(metrics, files):
+        text = '{\n  "format": "composer checkpoint",\n  "version": 1,\n  "time": '
+        text += '{"iteration": 0, "epoch": 1, "batch": 137, "sample": 17536, "token": 0, '
+        text += f'"nanoseconds": 1500}},\n  "metrics": {{{metrics}}},\n  "files": {{{files}}},\n'
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        return (text + f'  "sha256": "{checksum}"\n}}\n').encode()
+
+    empty = hashlib.sha256(b"").hexdigest()
+    file = f'\n    "model.safetensors": {{"size": 0, "sha256": "{empty}"}}'
+    metrics = '\n    "loss/train/total": 2.5e-07,\n    "metrics/eval/accuracy": -0'
+    write("manifest/empty", manifest("", ""))
+    write("manifest/whole", manifest(metrics, file))
+    write("manifest/unsealed", manifest(metrics, file).replace(b"137", b"138"))
+    write("manifest/escapes", manifest('\n    "\\n\\"\\\\é": 1e+300', file))
+    write("manifest/hostile", manifest("", '\n    "../a": {"size": 9223372036854775807, "sha256": ""}'))
+
+
 if __name__ == "__main__":
+    manifest_files()
     idx_files()
     npz_file()
     safetensors_files()
