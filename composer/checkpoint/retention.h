@@ -26,7 +26,8 @@ struct RetentionPolicy {
   /// For each of these, the first checkpoint at or after every multiple of it: of "10ep" those that
   /// reached 10, 20, 30 epochs. REQUIRES: above zero, not in `dur`.
   std::vector<Time> milestones;
-  /// Kept under any circumstances.
+  /// Kept under any circumstances: what a user named, and what was just saved when training went
+  /// back behind checkpoints that are still there.
   std::vector<std::string> pinned;
 };
 
