@@ -1,8 +1,8 @@
 #include "composer/data/formats/cifar_binary.h"
 
 #include "absl/strings/str_cat.h"
+#include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
-#include "composer/data/formats/mapped_file.h"
 
 namespace composer {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "composer/data/formats/mapped_file.h"
+#include "composer/base/mapped_file.h"
 #include "composer/data/formats/mds_index.h"
 #include "composer/data/formats/mds_shard.h"
 #include "composer/data/formats/page_memory.h"

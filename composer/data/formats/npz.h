@@ -1,16 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "composer/base/zip_archive.h"
 #include "composer/data/formats/array_view.h"
-
-struct zip;
 
 namespace composer {
 
@@ -38,17 +37,13 @@ class NpzFile {
   absl::StatusOr<NpzArray> read(absl::string_view array) const;
 
  private:
-  struct Discard {
-    void operator()(zip* archive) const;
-  };
-
-  NpzFile() = default;
+  NpzFile(std::string name, ZipArchive archive)
+      : name_(std::move(name)), archive_(std::move(archive)) {}
 
   std::string name_;
-  std::unique_ptr<zip, Discard> archive_;
+  ZipArchive archive_;
+  /// Of the archive's members, in their order.
   std::vector<std::string> names_;
-  /// The archive's number of each.
-  std::vector<uint64_t> members_;
 };
 
 }  // namespace composer

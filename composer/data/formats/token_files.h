@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "composer/data/formats/mapped_file.h"
+#include "composer/base/mapped_file.h"
 
 namespace composer {
 

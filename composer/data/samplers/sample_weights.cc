@@ -15,9 +15,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "composer/base/exceptions.h"
+#include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
 #include "composer/data/formats/array_view.h"
-#include "composer/data/formats/mapped_file.h"
 #include "composer/data/formats/npy.h"
 #include "composer/data/image_dataset.h"
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
-#include "composer/data/formats/mapped_file.h"
 #include "composer/data/registry.h"
 #include "composer/data/sources/csv_columns.h"
 #include "composer/data/sources/csv_learnt.h"

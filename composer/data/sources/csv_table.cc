@@ -12,10 +12,10 @@
 #include "absl/strings/charconv.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
 #include "composer/base/utf8.h"
 #include "composer/data/formats/csv.h"
-#include "composer/data/formats/mapped_file.h"
 #include "composer/data/sources/source_files.h"
 #include "proto/dataset.pb.h"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "composer/base/mapped_file.h"
 #include "composer/data/dataset.h"
-#include "composer/data/formats/mapped_file.h"
 #include "composer/data/iterable_dataset.h"
 #include "composer/data/sources/json_fields.h"
 

@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
-#include "composer/data/formats/mapped_file.h"
 #include "composer/data/formats/safetensors_view.h"
 #include "composer/data/registry.h"
 #include "composer/data/sources/array_dataset.h"

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "composer/data/formats/mapped_file.h"
+#include "composer/base/mapped_file.h"
 #include "tests/data/formats/array_files.h"
 
 namespace composer {

@@ -1,4 +1,4 @@
-#include "composer/data/formats/mapped_file.h"
+#include "composer/base/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
