@@ -14,6 +14,7 @@ import zipfile
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE.parent / "golden" / "data"
+CHECKPOINTS = HERE.parent / "golden" / "checkpoint"
 
 
 def write(name, data):
@@ -137,6 +138,30 @@ def manifest_files():
     write("manifest/hostile", manifest("", '\n    "../a": {"size": 9223372036854775807, "sha256": ""}'))
 
 
+def torch_files():
+    for name in ("state_dict", "tied", "training", "views", "dtypes", "foreign"):
+        file = (CHECKPOINTS / f"{name}.pt").read_bytes()
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            pickle = archive.read(f"{archive.namelist()[0].split('/')[0]}/data.pkl")
+        write(f"pickle/{name}", pickle)
+        if name in ("state_dict", "tied", "foreign"):
+            write(f"torch_zip/{name}", file)
+    # Without PyTorch's padding, so that mutations hit what matters.
+    with zipfile.ZipFile(io.BytesIO((CHECKPOINTS / "tied.pt").read_bytes())) as archive:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as small:
+            for name in archive.namelist():
+                if not name.split("/", 1)[1].startswith("."):
+                    small.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), archive.read(name))
+        write("torch_zip/small", buffer.getvalue())
+
+
+def safetensors_indexes():
+    write("safetensors_index/empty", b'{"weight_map":{}}')
+    index = b'{"metadata": {"total_size": 24.0, "any": [null, {"a": -1e3}]}, "weight_map": '
+    write("safetensors_index/two", index + b'{"a": "1.safetensors", "b": "2.safetensors"}}')
+
+
 if __name__ == "__main__":
     manifest_files()
     idx_files()
@@ -144,3 +169,5 @@ if __name__ == "__main__":
     safetensors_files()
     mds_files()
     text_files()
+    torch_files()
+    safetensors_indexes()
