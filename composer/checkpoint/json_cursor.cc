@@ -4,12 +4,15 @@
 #include <limits>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/json_text.h"
 #include "composer/base/utf8.h"
 
 namespace composer {
 namespace {
+
+constexpr int kMaxDepth = 32;
 
 void append_utf8(uint32_t code, std::string& out) {
   const auto put = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -102,6 +105,38 @@ double JsonCursor::number() {
   position_ += static_cast<size_t>(end - rest.data());
   return value;
 }
+
+void JsonCursor::skip_value(int depth) {
+  if (depth == kMaxDepth) return fail("lists or objects are nested too deep");
+  skip_space();
+  const absl::string_view rest = text_.substr(position_);
+  for (const absl::string_view word : {"null", "true", "false"}) {
+    if (absl::StartsWith(rest, word)) {
+      position_ += word.size();
+      return;
+    }
+  }
+  const char first = rest.empty() ? '\0' : rest[0];
+  if (first == '"') {
+    string();
+  } else if (first == '[' || first == '{') {
+    const char last = first == '[' ? ']' : '}';
+    ++position_;
+    if (accept(last)) return;
+    do {
+      if (first == '{') {
+        string();
+        expect(':');
+      }
+      skip_value(depth + 1);
+    } while (ok() && accept(','));
+    expect(last);
+  } else {
+    number();
+  }
+}
+
+void JsonCursor::skip_value() { skip_value(0); }
 
 uint32_t JsonCursor::hex() {
   uint32_t value = 0;

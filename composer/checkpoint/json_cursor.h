@@ -8,7 +8,7 @@
 
 namespace composer {
 
-/// Reads strict JSON (RFC 8259) of a known structure from left to right, one token at a time. The
+/// Reads strict JSON (RFC 8259) from left to right, one token at a time. The
 /// first error stays in `status()`, and everything after it reads as empty.
 class JsonCursor {
  public:
@@ -26,6 +26,9 @@ class JsonCursor {
   int64_t integer();
   /// Any number that a double can hold, rounded to the nearest.
   double number();
+  /// Any value, which is read over: fails on what is no JSON, and on lists and objects more than 32
+  /// deep.
+  void skip_value();
   /// Fails unless only white space is left.
   void end();
 
@@ -36,6 +39,7 @@ class JsonCursor {
 
  private:
   void skip_space();
+  void skip_value(int depth);
   /// The code unit of the four digits of a \u escape.
   uint32_t hex();
   void append_escape(std::string& out);

@@ -1,28 +1,29 @@
 #include "composer/checkpoint/safetensors.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <map>
+#include <set>
+#include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "composer/base/atomic_file.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/json_text.h"
+#include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
 #include "composer/base/utf8.h"
-#include "composer/checkpoint/safetensors_header.h"
+#include "composer/checkpoint/safetensors_index.h"
 
 namespace composer {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 struct Dtype {
   absl::string_view name;
@@ -49,95 +50,86 @@ constexpr std::array<Dtype, 17> kDtypes = {{
     {"U64", at::kUInt64},
 }};
 
-// A file that is open for reading.
-class Input {
- public:
-  static absl::StatusOr<Input> open(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return absl::ErrnoToStatus(errno, "cannot open it");
-    Input input(descriptor);
-    struct stat info;
-    if (::fstat(descriptor, &info) != 0) return absl::ErrnoToStatus(errno, "cannot open it");
-    if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError("it is no regular file");
-    input.size_ = info.st_size;
-    return input;
-  }
-
-  Input(Input&& other) noexcept
-      : descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_) {}
-  Input& operator=(Input&&) = delete;
-  ~Input() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  uint64_t size() const { return size_; }
-
-  absl::Status read(void* data, size_t size) {
-    char* bytes = static_cast<char*>(data);
-    while (size > 0) {
-      const ssize_t taken = ::read(descriptor_, bytes, std::min(size, size_t{1} << 30));
-      if (taken < 0 && errno == EINTR) continue;
-      if (taken < 0) return absl::ErrnoToStatus(errno, "cannot read it");
-      if (taken == 0) return absl::DataLossError("it became shorter while it was read");
-      bytes += taken;
-      size -= taken;
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  explicit Input(int descriptor) : descriptor_(descriptor) {}
-
-  int descriptor_;
-  uint64_t size_ = 0;
-};
-
-absl::StatusOr<SafetensorsHeader> read_header(Input& file) {
-  uint64_t length = 0;
-  if (file.size() < sizeof length) {
-    return absl::DataLossError(absl::StrCat(
-        "it has ", file.size(), " bytes, too few for a safetensors file's header length"));
-  }
-  COMPOSER_RETURN_IF_ERROR(file.read(&length, sizeof length));
-  if (length > kMaxSafetensorsHeader || length > file.size() - sizeof length) {
-    return absl::DataLossError(
-        absl::StrCat("it is truncated or no safetensors file: a header of ", length,
-                     " bytes is announced, but ", file.size() - sizeof length,
-                     " bytes follow (and at most ", kMaxSafetensorsHeader, " are allowed)"));
-  }
-  std::string json(length, '\0');
-  COMPOSER_RETURN_IF_ERROR(file.read(json.data(), length));
-  return parse_safetensors_header(json, file.size() - sizeof length - length);
+// Copies on all threads: much of the time goes into mapping the pages on both sides.
+void copy_bytes(absl::Span<const uint8_t> from, void* to) {
+  constexpr int64_t kGrain = int64_t{8} << 20;
+  at::parallel_for(0, static_cast<int64_t>(from.size()), kGrain, [&](int64_t begin, int64_t end) {
+    std::memcpy(static_cast<uint8_t*>(to) + begin, from.data() + begin, end - begin);
+  });
 }
 
-absl::StatusOr<at::Tensor> read_tensor(Input& file, const SafetensorsEntry& entry) {
+absl::StatusOr<at::Tensor> read_tensor(absl::Span<const uint8_t> data,
+                                       const SafetensorsEntry& entry) {
   const auto dtype = std::find_if(kDtypes.begin(), kDtypes.end(),
                                   [&](const Dtype& known) { return known.name == entry.dtype; });
-  at::Tensor tensor;
-  COMPOSER_RETURN_IF_ERROR(
-      catch_exceptions([&] { tensor = at::empty(entry.shape, at::TensorOptions(dtype->type)); }));
-  COMPOSER_RETURN_IF_ERROR(file.read(tensor.mutable_data_ptr(), entry.end - entry.begin));
-  if (dtype->type == at::kBool) {
-    const auto* bytes = static_cast<const uint8_t*>(tensor.const_data_ptr());
-    // In C++ a bool that is neither has no meaning.
-    if (std::any_of(bytes, bytes + tensor.numel(), [](uint8_t byte) { return byte > 1; })) {
-      return absl::DataLossError(
-          absl::StrCat("tensor ", json_quote(entry.name), ": a BOOL is neither 0 nor 1"));
-    }
+  const absl::Span<const uint8_t> bytes = data.subspan(entry.begin, entry.end - entry.begin);
+  // In C++ a bool that is neither has no meaning.
+  if (dtype->type == at::kBool &&
+      std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte > 1; })) {
+    return absl::DataLossError(
+        absl::StrCat("tensor ", json_quote(entry.name), ": a BOOL is neither 0 nor 1"));
   }
+  at::Tensor tensor;
+  COMPOSER_RETURN_IF_ERROR(catch_exceptions([&] {
+    tensor = at::empty(entry.shape, at::TensorOptions(dtype->type));
+    if (!bytes.empty()) copy_bytes(bytes, tensor.mutable_data_ptr());
+  }));
   return tensor;
 }
 
-absl::StatusOr<SafetensorsFile> read(const std::string& path) {
-  COMPOSER_ASSIGN_OR_RETURN(Input file, Input::open(path));
-  COMPOSER_ASSIGN_OR_RETURN(SafetensorsHeader header, read_header(file));
-  SafetensorsFile result;
-  result.metadata = std::move(header.metadata);
-  for (SafetensorsEntry& entry : header.entries) {
-    COMPOSER_ASSIGN_OR_RETURN(at::Tensor tensor, read_tensor(file, entry));
-    result.tensors.emplace_back(std::move(entry.name), std::move(tensor));
-  }
+absl::StatusOr<SafetensorsFile> read_file(const std::string& path,
+                                          const SafetensorsOptions& options) {
+  COMPOSER_ASSIGN_OR_RETURN(const MappedFile file,
+                            MappedFile::open(path, MappedFile::Access::SEQUENTIAL));
+  const auto read = [&]() -> absl::StatusOr<SafetensorsFile> {
+    COMPOSER_ASSIGN_OR_RETURN(SafetensorsLayout layout,
+                              parse_safetensors(file.bytes(), options.trailing_bytes));
+    SafetensorsFile result;
+    result.metadata = std::move(layout.header.metadata);
+    for (SafetensorsEntry& entry : layout.header.entries) {
+      COMPOSER_ASSIGN_OR_RETURN(at::Tensor tensor, read_tensor(layout.data, entry));
+      result.tensors.emplace_back(std::move(entry.name), std::move(tensor));
+    }
+    return result;
+  };
+  absl::StatusOr<SafetensorsFile> result = read();
+  if (!result.ok()) return annotate(path, result.status());
   return result;
+}
+
+// `path` is an index.
+absl::StatusOr<SafetensorsFile> read_split(const std::string& path,
+                                           const SafetensorsOptions& options) {
+  COMPOSER_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(path));
+  const auto index = parse_safetensors_index(
+      {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+  if (!index.ok()) return annotate(path, index.status());
+  std::set<std::string> names;
+  for (const auto& [tensor, name] : index->files) names.insert(name);
+  SafetensorsFile result;
+  for (const std::string& name : names) {
+    const std::string part = std::filesystem::path(path).replace_filename(name).string();
+    absl::StatusOr<SafetensorsFile> read = read_file(part, options);
+    if (!read.ok()) return annotate(path, read.status());
+    if (result.tensors.empty()) result.metadata = std::move(read->metadata);
+    for (auto& [tensor, value] : read->tensors) {
+      const auto found = index->files.find(tensor);
+      if (found == index->files.end() || found->second != name) {
+        return absl::DataLossError(absl::StrCat(path, ": ", name, " has the tensor ",
+                                                json_quote(tensor),
+                                                ", which the index does not say"));
+      }
+      result.tensors.emplace_back(tensor, std::move(value));
+    }
+  }
+  if (result.tensors.size() == index->files.size()) return result;
+  std::set<std::string> found;
+  for (const auto& [tensor, value] : result.tensors) found.insert(tensor);
+  const auto missing =
+      std::find_if(index->files.begin(), index->files.end(),
+                   [&](const auto& entry) { return found.count(entry.first) == 0; });
+  return absl::DataLossError(
+      absl::StrCat(path, ": ", missing->second, " lacks the tensor ", json_quote(missing->first)));
 }
 
 absl::StatusOr<SafetensorsEntry> entry_of(const std::string& name, const at::Tensor& tensor) {
@@ -199,10 +191,20 @@ absl::Status write(const std::string& path, const NamedTensors& tensors,
 
 }  // namespace
 
-absl::StatusOr<SafetensorsFile> read_safetensors(const std::string& path) {
-  absl::StatusOr<SafetensorsFile> file = read(path);
-  if (!file.ok()) return annotate(path, file.status());
-  return file;
+absl::StatusOr<SafetensorsFile> read_safetensors(const std::string& path,
+                                                 const SafetensorsOptions& options) {
+  namespace fs = std::filesystem;
+  constexpr absl::string_view kIndex = ".index.json";
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    return absl::EndsWith(path, kIndex) ? read_split(path, options) : read_file(path, options);
+  }
+  const fs::path whole = fs::path(path) / "model.safetensors";
+  const fs::path index = whole.string() + std::string(kIndex);
+  if (fs::exists(whole, error)) return read_file(whole.string(), options);
+  if (fs::exists(index, error)) return read_split(index.string(), options);
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, " is a folder without model.safetensors and model.safetensors.index.json"));
 }
 
 absl::Status write_safetensors(const std::string& path, const NamedTensors& tensors,

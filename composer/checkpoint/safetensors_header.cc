@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <unordered_set>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,8 @@
 
 namespace composer {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 constexpr char kMetadata[] = "__metadata__";
 
@@ -154,7 +158,8 @@ int64_t safetensors_element_size(absl::string_view dtype) {
 }
 
 absl::StatusOr<SafetensorsHeader> parse_safetensors_header(absl::string_view text,
-                                                           uint64_t data_size) {
+                                                           uint64_t data_size,
+                                                           TrailingBytes trailing) {
   SafetensorsHeader header;
   std::unordered_set<std::string> names;
   JsonCursor json(text);
@@ -177,7 +182,7 @@ absl::StatusOr<SafetensorsHeader> parse_safetensors_header(absl::string_view tex
     json.expect('}');
   }
   json.end();
-  COMPOSER_RETURN_IF_ERROR(json.status());
+  if (!json.ok()) return json.status();
 
   std::stable_sort(header.entries.begin(), header.entries.end(),
                    [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
@@ -192,11 +197,35 @@ absl::StatusOr<SafetensorsHeader> parse_safetensors_header(absl::string_view tex
     }
     filled = entry.end;
   }
-  if (filled != data_size) {
+  if (filled > data_size || (filled < data_size && trailing == TrailingBytes::REFUSE)) {
     return absl::DataLossError(
         absl::StrCat("the tensors take ", filled, " bytes, but ", data_size, " follow the header"));
   }
   return header;
+}
+
+absl::StatusOr<SafetensorsLayout> parse_safetensors(absl::Span<const uint8_t> file,
+                                                    TrailingBytes trailing) {
+  uint64_t length = 0;
+  if (file.size() < sizeof length) {
+    return absl::DataLossError(
+        absl::StrCat("byte 0: expected the header's length (8 bytes), found ",
+                     file.empty() ? "an empty file" : absl::StrCat("only ", file.size())));
+  }
+  std::memcpy(&length, file.data(), sizeof length);
+  const absl::Span<const uint8_t> rest = file.subspan(sizeof length);
+  if (length > kMaxSafetensorsHeader || length > rest.size()) {
+    return absl::DataLossError(absl::StrCat("byte 0: expected a header length of at most ",
+                                            std::min<uint64_t>(kMaxSafetensorsHeader, rest.size()),
+                                            ", found ", length,
+                                            ": the file is truncated or no safetensors file"));
+  }
+  const absl::string_view json(reinterpret_cast<const char*>(rest.data()), length);
+  SafetensorsLayout layout;
+  COMPOSER_ASSIGN_OR_RETURN(layout.header,
+                            parse_safetensors_header(json, rest.size() - length, trailing));
+  layout.data = rest.subspan(length);
+  return layout;
 }
 
 void lay_out(std::vector<SafetensorsEntry>& entries) {

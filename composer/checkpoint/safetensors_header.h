@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace composer {
 
@@ -35,12 +36,27 @@ constexpr uint64_t kMaxSafetensorsHeader = 100'000'000;
 /// Bytes of one element; 0 for a dtype that is unknown or not made of whole bytes.
 int64_t safetensors_element_size(absl::string_view dtype);
 
+/// What may follow the last tensor's bytes. Nothing, says the format; some files have padding
+/// there.
+enum class TrailingBytes { REFUSE, ALLOW };
+
 /// Reads the JSON of a file with `data_size` bytes after it. Strict: the JSON itself, its keys and
 /// their types, no name twice, known dtypes, shapes that agree with their bytes, and tensors that
 /// fill the data from end to end. Allocates no more than the text asks for. DataLoss otherwise,
 /// with the tensor or the position in the header.
-absl::StatusOr<SafetensorsHeader> parse_safetensors_header(absl::string_view json,
-                                                           uint64_t data_size);
+absl::StatusOr<SafetensorsHeader> parse_safetensors_header(
+    absl::string_view json, uint64_t data_size, TrailingBytes trailing = TrailingBytes::REFUSE);
+
+/// A whole file in memory.
+struct SafetensorsLayout {
+  SafetensorsHeader header;
+  /// What follows the header.
+  absl::Span<const uint8_t> data;
+};
+
+/// Finds the header in a file and reads it. `file` must outlive the result.
+absl::StatusOr<SafetensorsLayout> parse_safetensors(absl::Span<const uint8_t> file,
+                                                    TrailingBytes trailing = TrailingBytes::REFUSE);
 
 /// Puts entries into the order in which the reference implementation writes them (large elements
 /// first, so that all are aligned, then by name) and sets their `begin` and `end`.

@@ -5,13 +5,11 @@
 #include <map>
 #include <set>
 #include <sstream>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
-#include "composer/base/suggest.h"
+#include "composer/checkpoint/named_tensors.h"
 
 namespace composer {
 namespace {
@@ -28,34 +26,6 @@ bool convertible(const at::Tensor& from, const at::Tensor& to) {
          (from.is_floating_point() && to.is_floating_point());
 }
 
-// What is wrong, in groups of equal kind. Names of a large model fill screens, so few are shown.
-class Report {
- public:
-  void add(const std::string& kind, std::string item) { kinds_[kind].push_back(std::move(item)); }
-
-  absl::Status status() const {
-    constexpr size_t kShown = 10;
-    if (kinds_.empty()) return absl::OkStatus();
-    std::string text = "the weights do not fit the model";
-    for (const auto& [kind, items] : kinds_) {
-      absl::StrAppend(&text, "\n  ", kind, " (", items.size(), "):");
-      for (size_t i = 0; i < items.size() && i < kShown; ++i) {
-        absl::StrAppend(&text, "\n    ", items[i]);
-      }
-      if (items.size() > kShown) absl::StrAppend(&text, "\n    ...");
-    }
-    return absl::InvalidArgumentError(text);
-  }
-
- private:
-  std::map<std::string, std::vector<std::string>> kinds_;
-};
-
-std::string with_nearest(const std::string& name, const std::vector<std::string>& candidates) {
-  const std::string near = nearest(name, candidates);
-  return near.empty() ? name : absl::StrCat(name, "  (nearest: ", near, ")");
-}
-
 }  // namespace
 
 NamedTensors weights_of(const torch::nn::Module& module) {
@@ -65,39 +35,56 @@ NamedTensors weights_of(const torch::nn::Module& module) {
   return weights;
 }
 
-absl::Status load_weights(torch::nn::Module& module, const NamedTensors& tensors) {
-  const NamedTensors own = weights_of(module);
-  std::map<std::string, at::Tensor> targets(own.begin(), own.end());
-  std::map<std::string, at::Tensor> given;
-  std::set<const void*> covered;
-  Report report;
+absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTensors& tensors,
+                                        const LoadWeightsOptions& options) {
+  COMPOSER_ASSIGN_OR_RETURN(const NameMap map, NameMap::create(options.names));
+  NameReport report;
+  std::set<std::string> seen;
   for (const auto& [name, tensor] : tensors) {
-    if (!given.emplace(name, tensor).second) report.add("given twice", name);
-    const auto target = targets.find(name);
-    if (target != targets.end()) covered.insert(target->second.unsafeGetTensorImpl());
+    if (!seen.insert(name).second) report.given_twice.push_back(name);
   }
-  std::vector<std::string> missing, unexpected;
-  for (const auto& [name, target] : targets) {
-    const bool tied = covered.count(target.unsafeGetTensorImpl()) > 0;
-    if (given.count(name) == 0 && !tied) missing.push_back(name);
+  std::map<std::string, at::Tensor> given;
+  if (report.given_twice.empty()) {
+    COMPOSER_ASSIGN_OR_RETURN(const NamedTensors taken, rename_tensors(tensors, map));
+    given.insert(taken.begin(), taken.end());
   }
+  const NamedTensors own = weights_of(module);
+  const std::map<std::string, at::Tensor> targets(own.begin(), own.end());
+  std::set<const void*> covered;
   for (const auto& [name, tensor] : given) {
     const auto target = targets.find(name);
     if (target == targets.end()) {
-      unexpected.push_back(name);
-    } else if (tensor.sizes() != target->second.sizes() || !convertible(tensor, target->second)) {
-      report.add("of another shape or type",
-                 absl::StrCat(name, " is ", describe(tensor), ", the model has ",
-                              describe(target->second)));
+      report.unexpected.push_back(name);
+      continue;
+    }
+    covered.insert(target->second.unsafeGetTensorImpl());
+    if (tensor.sizes() != target->second.sizes() || !convertible(tensor, target->second)) {
+      report.mismatched.emplace_back(name, absl::StrCat("is ", describe(tensor), ", the model has ",
+                                                        describe(target->second)));
     }
   }
-  for (const std::string& name : missing) report.add("missing", with_nearest(name, unexpected));
-  for (const std::string& name : unexpected) report.add("unexpected", with_nearest(name, missing));
-  COMPOSER_RETURN_IF_ERROR(report.status());
-  return catch_exceptions([&] {
+  for (const auto& [name, target] : targets) {
+    const bool tied = covered.count(target.unsafeGetTensorImpl()) > 0;
+    if (given.count(name) == 0 && !tied && map.takes(name)) report.missing.push_back(name);
+  }
+  const bool acceptable =
+      options.strict ? report.fits() : report.given_twice.empty() && report.mismatched.empty();
+  if (!acceptable) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the weights do not fit the model", report.text()));
+  }
+  COMPOSER_RETURN_IF_ERROR(catch_exceptions([&] {
     const c10::NoGradGuard no_grad;
-    for (const auto& [name, tensor] : given) targets[name].copy_(tensor);
-  });
+    for (const auto& [name, tensor] : given) {
+      const auto target = targets.find(name);
+      if (target != targets.end()) at::Tensor(target->second).copy_(tensor);
+    }
+  }));
+  return report;
+}
+
+absl::Status load_weights(torch::nn::Module& module, const NamedTensors& tensors) {
+  return load_weights(module, tensors, LoadWeightsOptions()).status();
 }
 
 absl::Status load_weights(torch::nn::Module& module, const std::string& path) {

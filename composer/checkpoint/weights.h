@@ -5,6 +5,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "composer/checkpoint/name_map.h"
+#include "composer/checkpoint/name_report.h"
 #include "composer/checkpoint/safetensors.h"
 
 namespace composer {
@@ -13,10 +16,23 @@ namespace composer {
 /// "norm.running_mean", "norm.num_batches_tracked". They share the module's memory.
 NamedTensors weights_of(const torch::nn::Module& module);
 
+struct LoadWeightsOptions {
+  /// How the tensors' names become the module's, and which are loaded. Parameters and buffers of
+  /// names that are not taken keep their values and are not missed.
+  NameMapOptions names;
+  /// Whether missing and unexpected names are errors. Other shapes and types always are.
+  bool strict = true;
+};
+
 /// Copies tensors into the parameters and buffers of the same names, whatever their memory format,
-/// device or floating-point type. Strict: InvalidArgument, and nothing is changed, when a name is
-/// missing or not the module's or a shape or type differs; the message lists all of them, each with
-/// the nearest name. A name may be missing when its tensor comes under another (tied weights).
+/// device or floating-point type. The result says what was missing or unexpected.
+/// InvalidArgument, and nothing is changed, when they do not fit; the message lists every name that
+/// does not, with the nearest one. A name may be missing when its tensor comes under another (tied
+/// weights).
+absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTensors& tensors,
+                                        const LoadWeightsOptions& options);
+
+/// The same, of all names and strictly.
 absl::Status load_weights(torch::nn::Module& module, const NamedTensors& tensors);
 
 /// The same from a safetensors file, such as one that PyTorch wrote.

@@ -163,6 +163,56 @@ TEST_F(SafetensorsTest, FilesThatCannotBeReadAreSaid) {
   EXPECT_NE(error(path).message().find("neither 0 nor 1"), absl::string_view::npos);
 }
 
+TEST_F(SafetensorsTest, TrailingBytesAreReadOverWhereAllowed) {
+  const fs::path path = folder / "padded.safetensors";
+  write_bytes(path, read_bytes(kDtypes) + "padding");
+  EXPECT_EQ(read_safetensors(path).status().code(), absl::StatusCode::kDataLoss);
+  const auto file = read_safetensors(path, {.trailing_bytes = TrailingBytes::ALLOW});
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->tensors.size(), 20u);
+  // Missing ones are not forgiven.
+  write_bytes(path, read_bytes(kDtypes).substr(0, read_bytes(kDtypes).size() - 1));
+  EXPECT_FALSE(read_safetensors(path, {.trailing_bytes = TrailingBytes::ALLOW}).ok());
+}
+
+TEST_F(SafetensorsTest, ReadsModelsThatHuggingFaceSplit) {
+  const fs::path sharded = "tests/golden/checkpoint/sharded";
+  const auto whole = read_safetensors("tests/golden/checkpoint/torch_values.safetensors");
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const std::map<std::string, at::Tensor> values(whole->tensors.begin(), whole->tensors.end());
+  for (const fs::path& path : {sharded, sharded / "model.safetensors.index.json"}) {
+    const auto file = read_safetensors(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(file->tensors.size(), 9u);
+    EXPECT_EQ(file->metadata, (SafetensorsMetadata{{"format", "pt"}}));
+    for (const auto& [name, tensor] : file->tensors) {
+      EXPECT_TRUE(tensor.equal(values.at("state_dict/" + name))) << name;
+    }
+  }
+}
+
+TEST_F(SafetensorsTest, SplitModelsMustBeWhatTheirIndexSays) {
+  const fs::path index = folder / "model.safetensors.index.json";
+  const at::Tensor one = at::ones({1});
+  ASSERT_TRUE(write_safetensors(folder / "1.safetensors", {{"a", one}}).ok());
+  ASSERT_TRUE(write_safetensors(folder / "2.safetensors", {{"b", one}, {"c", one}}).ok());
+  const auto error = [&](const std::string& map) {
+    write_bytes(index, "{\"weight_map\": {" + map + "}}");
+    const absl::Status status = read_safetensors(folder).status();
+    EXPECT_NE(status.message().find(index.string()), absl::string_view::npos) << status;
+    return std::string(status.message());
+  };
+  const std::string a = R"("a": "1.safetensors")", b = R"(, "b": "2.safetensors")",
+                    c = R"(, "c": "2.safetensors")";
+  EXPECT_NE(error(a + b).find("2.safetensors has the tensor \"c\", which the index does not say"),
+            std::string::npos);
+  EXPECT_NE(error(a + b + c + R"(, "d": "1.safetensors")").find("1.safetensors lacks the tensor"),
+            std::string::npos);
+  EXPECT_NE(error(a + b + c + R"(, "d": "3.safetensors")").find("No such file"), std::string::npos);
+  write_bytes(index, "{\"weight_map\": {" + a + b + c + "}}");
+  EXPECT_EQ(read_safetensors(folder)->tensors.size(), 3u);
+}
+
 TEST_F(SafetensorsTest, MutatedFilesNeverCrash) {
   const std::string good = read_bytes(kDtypes);
   const fs::path path = folder / "mutated.safetensors";

@@ -6,9 +6,11 @@
 #include <torch/nn/modules/linear.h>
 
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 
+#include "composer/checkpoint/named_tensors.h"
 #include "models/cnn.h"
 
 namespace composer {
@@ -72,6 +74,59 @@ TEST(WeightsTest, EverythingThatDoesNotFitIsListedAndNothingIsChanged) {
             "    heads.weight  (nearest: head.weight)");
   EXPECT_TRUE(model.named_parameters()["head.bias"].equal(before));
   EXPECT_FALSE(load_weights(model, "missing.safetensors").ok());
+}
+
+TEST(WeightsTest, NamesAreChangedAndChosen) {
+  Cnn model(kOptions);
+  const at::Tensor before = model.named_parameters()["head.bias"].detach().clone();
+  auto file = read_safetensors(kCnn);
+  ASSERT_TRUE(file.ok());
+  const NamedTensors own = file->tensors;
+  for (auto& [name, tensor] : file->tensors) name = "module." + name;
+  const LoadWeightsOptions body = {
+      .names = {.rename = {{"^module\\.", ""}}, .only = {"^blocks\\."}}};
+  const auto report = load_weights(model, file->tensors, body);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->fits());
+  for (const auto& [name, tensor] : weights_of(model)) {
+    if (name == "head.bias") EXPECT_TRUE(tensor.equal(before));
+  }
+  const std::map<std::string, at::Tensor> loaded(own.begin(), own.end());
+  EXPECT_TRUE(
+      model.named_parameters()["blocks.0.conv.weight"].equal(loaded.at("blocks.0.conv.weight")));
+}
+
+TEST(WeightsTest, WhatIsMissingIsReportedWhenThatIsAllowed) {
+  Cnn model(kOptions);
+  const at::Tensor bias = at::full({3}, 2.0);
+  const NamedTensors given = {{"head.bias", bias}, {"head.weigth", at::zeros({3, 2})}};
+  EXPECT_FALSE(load_weights(model, given).ok());
+  const auto report = load_weights(model, given, {.strict = false});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->unexpected, (std::vector<std::string>{"head.weigth"}));
+  EXPECT_EQ(report->missing.size(), weights_of(model).size() - 1);
+  EXPECT_NE(report->text().find("head.weigth  (nearest: head.weight)"), std::string::npos);
+  EXPECT_TRUE(model.named_parameters()["head.bias"].equal(bias));
+  // Another shape is never meant.
+  EXPECT_FALSE(load_weights(model, {{"head.bias", at::zeros({4})}}, {.strict = false}).ok());
+}
+
+TEST(NamedTensorsTest, TiedTensorsStandOnceAndAreTiedAgain) {
+  const at::Tensor shared = at::ones({2}), other = at::ones({2});
+  const UntiedTensors untied =
+      separate_tied({{"z", shared}, {"b", shared}, {"c", other}, {"d", shared.slice(0, 0, 1)}});
+  ASSERT_EQ(untied.tensors.size(), 3u);
+  EXPECT_EQ(untied.tensors[0].first, "b");
+  EXPECT_EQ(untied.tied, (SafetensorsMetadata{{"z", "b"}}));
+
+  const auto file = read_safetensors("tests/golden/checkpoint/tied.safetensors");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->tensors.size(), 1u);
+  const NamedTensors tied = restore_tied(*file);
+  ASSERT_EQ(tied.size(), 2u);
+  EXPECT_EQ(tied[0].first, "embedding.weight");
+  EXPECT_EQ(tied[1].first, "head.weight");
+  EXPECT_TRUE(tied[1].second.is_alias_of(tied[0].second));
 }
 
 TEST(WeightsTest, TiedWeightsMayComeUnderEitherName) {

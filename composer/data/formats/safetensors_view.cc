@@ -1,8 +1,6 @@
 #include "composer/data/formats/safetensors_view.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -13,8 +11,6 @@
 
 namespace composer {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 constexpr std::pair<absl::string_view, ElementType> kTypes[] = {
     {"BOOL", ElementType::BOOL},   {"U8", ElementType::UINT8},      {"I8", ElementType::INT8},
@@ -28,28 +24,13 @@ constexpr std::pair<absl::string_view, ElementType> kTypes[] = {
 
 absl::StatusOr<SafetensorsView> SafetensorsView::open(absl::Span<const uint8_t> file,
                                                       std::string name) {
-  uint64_t length = 0;
-  if (file.size() < sizeof length) {
-    return absl::DataLossError(
-        absl::StrCat(name, ": byte 0: expected the header's length (8 bytes), found ",
-                     file.empty() ? "an empty file" : absl::StrCat("only ", file.size())));
-  }
-  std::memcpy(&length, file.data(), sizeof length);
-  const absl::Span<const uint8_t> rest = file.subspan(sizeof length);
-  if (length > kMaxSafetensorsHeader || length > rest.size()) {
-    return absl::DataLossError(absl::StrCat(name, ": byte 0: expected a header length of at most ",
-                                            std::min<uint64_t>(kMaxSafetensorsHeader, rest.size()),
-                                            ", found ", length,
-                                            ": the file is truncated or no safetensors file"));
-  }
-  const absl::string_view json(reinterpret_cast<const char*>(rest.data()), length);
-  absl::StatusOr<SafetensorsHeader> header = parse_safetensors_header(json, rest.size() - length);
-  if (!header.ok()) return annotate(name, header.status());
+  absl::StatusOr<SafetensorsLayout> layout = parse_safetensors(file);
+  if (!layout.ok()) return annotate(name, layout.status());
 
   SafetensorsView view;
   view.name_ = std::move(name);
-  view.entries_ = std::move(header->entries);
-  view.data_ = rest.subspan(length);
+  view.entries_ = std::move(layout->header.entries);
+  view.data_ = layout->data;
   for (const SafetensorsEntry& entry : view.entries_) view.names_.push_back(entry.name);
   return view;
 }

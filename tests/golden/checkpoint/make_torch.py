@@ -1,10 +1,12 @@
 """Writes *.pt as PyTorch and Composer do, and torch_values.safetensors with what is in them.
 
-    pip install torch==2.11.0 safetensors==0.8.0 mosaicml==0.32.1
+    pip install torch==2.11.0 safetensors==0.8.0 mosaicml==0.32.1 huggingface-hub
     python make_torch.py
 
 A tensor NAME of FILE.pt stands in torch_values.safetensors as FILE/NAME, contiguous. composer.pt is what
-Composer's trainer saves after two batches: its state.model stands there.
+Composer's trainer saves after two batches: its state.model stands there. sharded/ is the state dict of
+state_dict.pt as Hugging Face's tools split large models. tied.safetensors is tied.pt as
+safetensors.torch.save_model writes it.
 """
 
 import pathlib
@@ -12,7 +14,8 @@ import shutil
 import tempfile
 
 import torch
-from safetensors.torch import save_file
+from huggingface_hub import save_torch_state_dict
+from safetensors.torch import save_file, save_model
 from torch import nn
 
 HERE = pathlib.Path(__file__).parent
@@ -45,6 +48,9 @@ for _ in range(2):
 # An OrderedDict with _metadata.
 save('state_dict', net.state_dict())
 
+(HERE / 'sharded').mkdir(exist_ok=True)
+save_torch_state_dict(net.state_dict(), HERE / 'sharded', max_shard_size=60)
+
 training = {'model': net.state_dict(), 'optimizer': optimizer.state_dict(), 'epoch': 3, 'best': 0.25, 'name': 'näme'}
 torch.save(training, HERE / 'training.pt')
 expect('training', net.state_dict())
@@ -54,6 +60,7 @@ for index, entry in optimizer.state_dict()['state'].items():
 tied = nn.ModuleDict({'embedding': nn.Embedding(5, 3), 'head': nn.Linear(3, 5, bias=False)})
 tied['head'].weight = tied['embedding'].weight
 save('tied', tied.state_dict())
+save_model(tied, str(HERE / 'tied.safetensors'))
 
 dtypes = {}
 for name in ('bool', 'uint8', 'int8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64', 'float16', 'bfloat16',
