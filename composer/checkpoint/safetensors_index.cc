@@ -37,7 +37,7 @@ void parse_files(JsonCursor& json, SafetensorsIndex& index) {
 
 absl::StatusOr<SafetensorsIndex> parse_safetensors_index(absl::string_view text) {
   SafetensorsIndex index;
-  JsonCursor json(text);
+  JsonCursor json(text, "the index");
   bool found = false;
   json.expect('{');
   if (!json.accept('}')) {

@@ -17,6 +17,10 @@ void add_eval(CLI::App& app, int& exit_code);
 void add_predict(CLI::App& app, int& exit_code);
 /// composer replay DIR [field=value ...]
 void add_replay(CLI::App& app, int& exit_code);
+/// composer import CHECKPOINT.pt OUT.safetensors [--key KEY] [--rename 'PATTERN=>REPLACEMENT']
+void add_import(CLI::App& app, int& exit_code);
+/// composer export MODEL.safetensors OUT.pt [--rename 'PATTERN=>REPLACEMENT']
+void add_export(CLI::App& app, int& exit_code);
 /// composer check CONFIG [field=value ...]
 void add_check(CLI::App& app, int& exit_code);
 /// composer list [KIND]

@@ -64,6 +64,8 @@ int run(int argc, char** argv) {
   add_eval(app, exit_code);
   add_predict(app, exit_code);
   add_replay(app, exit_code);
+  add_import(app, exit_code);
+  add_export(app, exit_code);
   add_check(app, exit_code);
   add_list(app, exit_code);
   add_describe(app, exit_code);
