@@ -35,14 +35,22 @@ std::vector<std::string> names_of(const PickleValue& value) {
   return names;
 }
 
+// The value of the last item of that key, be it a string or an integer. Null when there is none.
+const PickleValue* find(const PickleDict& dict, absl::string_view key) {
+  const auto found = std::find_if(dict.items.rbegin(), dict.items.rend(), [key](const auto& item) {
+    return text_of_key(*item.first) == key;
+  });
+  return found == dict.items.rend() ? nullptr : found->second;
+}
+
 // The value under `key`, where a dot may be a part of a name. Null when there is none.
 const PickleValue* follow(const PickleValue& value, absl::string_view key, int depth = 0) {
   const PickleDict* const dict = value.as<PickleDict>();
   if (dict == nullptr || depth == kMaxDepth) return nullptr;
-  if (const PickleValue* const found = dict->find(key)) return found;
+  if (const PickleValue* const found = find(*dict, key)) return found;
   const size_t dot = key.find('.');
   if (dot == absl::string_view::npos) return nullptr;
-  const PickleValue* const next = dict->find(key.substr(0, dot));
+  const PickleValue* const next = find(*dict, key.substr(0, dot));
   return next == nullptr ? nullptr : follow(*next, key.substr(dot + 1), depth + 1);
 }
 

@@ -35,7 +35,6 @@ absl::StatusOr<TorchZip> TorchZip::open(absl::Span<const uint8_t> file) {
   absl::StatusOr<ZipArchive> archive = ZipArchive::open(file);
   if (!archive.ok()) return annotate("it is no file of torch.save's", archive.status());
   TorchZip zip(*std::move(archive));
-  uint64_t total = 0;
   for (size_t i = 0; i < zip.archive_.members().size(); ++i) {
     const ZipMember& member = zip.archive_.members()[i];
     zip.numbers_.emplace(member.name, i);
@@ -44,28 +43,31 @@ absl::StatusOr<TorchZip> TorchZip::open(absl::Span<const uint8_t> file) {
       if (!zip.folder_.empty()) return absl::DataLossError("it has two records data.pkl");
       zip.folder_ = absl::StrCat(folder, "/");
     }
+  }
+  if (zip.folder_.empty()) {
+    return absl::DataLossError("it is a ZIP archive, but none of torch.save's: no record data.pkl");
+  }
+  COMPOSER_RETURN_IF_ERROR(zip.check(file.size()));
+  return zip;
+}
+
+absl::Status TorchZip::check(uint64_t file_size) const {
+  if (find("constants.pkl").ok()) {
+    return absl::UnimplementedError(
+        "it is a TorchScript program (torch.jit.save), which is not read; torch.save the module's "
+        "state_dict() instead");
+  }
+  uint64_t total = 0;
+  for (const ZipMember& member : archive_.members()) {
     if (!member.stored) {
       return absl::DataLossError(absl::StrCat("the record ", json_quote(member.name.substr(0, 100)),
                                               " is compressed, which torch.save does not do"));
     }
     // Records that lie upon one another could be many times the file.
-    if (member.size > file.size() - total) {
+    if (member.size > file_size - total) {
       return absl::DataLossError("its records are larger than the file");
     }
     total += member.size;
-  }
-  if (zip.folder_.empty()) {
-    return absl::DataLossError("it is a ZIP archive, but none of torch.save's: no record data.pkl");
-  }
-  COMPOSER_RETURN_IF_ERROR(zip.check());
-  return zip;
-}
-
-absl::Status TorchZip::check() const {
-  if (find("constants.pkl").ok()) {
-    return absl::UnimplementedError(
-        "it is a TorchScript program (torch.jit.save), which is not read; torch.save the module's "
-        "state_dict() instead");
   }
   const bool hidden = find(".data/version").ok();
   COMPOSER_ASSIGN_OR_RETURN(const std::string version,

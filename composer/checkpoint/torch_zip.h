@@ -36,7 +36,8 @@ class TorchZip {
  private:
   explicit TorchZip(ZipArchive archive) : archive_(std::move(archive)) {}
 
-  absl::Status check() const;
+  /// What all records must be, and those that say the kind of file.
+  absl::Status check(uint64_t file_size) const;
   absl::StatusOr<const ZipMember*> find(absl::string_view record) const;
   absl::Status read(absl::string_view record, absl::Span<uint8_t> out) const;
   absl::StatusOr<std::string> read_text(absl::string_view record, uint64_t max_size) const;
