@@ -60,7 +60,7 @@ for index, entry in optimizer.state_dict()['state'].items():
 tied = nn.ModuleDict({'embedding': nn.Embedding(5, 3), 'head': nn.Linear(3, 5, bias=False)})
 tied['head'].weight = tied['embedding'].weight
 save('tied', tied.state_dict())
-save_model(tied, str(HERE / 'tied.safetensors'))
+save_model(tied, str(HERE / 'tied.safetensors'), metadata={'format': 'pt'})
 
 dtypes = {}
 for name in ('bool', 'uint8', 'int8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64', 'float16', 'bfloat16',
