@@ -142,7 +142,7 @@ absl::StatusOr<Timestamp> timestamp_from(const StateDict& state) {
   return timestamp;
 }
 
-StateDict snapshot(const State& state) {
+StateDict live_snapshot(const State& state) {
   StateDict result;
   result.set("model", model_state(*state.model));
   result.set("optimizers", states_of(state.optimizers));
@@ -163,8 +163,10 @@ StateDict snapshot(const State& state) {
     generators.set("cuda", generator_state(at::globalContext().defaultGenerator(state.device)));
   }
   result.set("generators", std::move(generators));
-  return result.cloned();
+  return result;
 }
+
+StateDict snapshot(const State& state) { return live_snapshot(state).cloned(); }
 
 absl::Status restore(State& state, const StateDict& snapshot) {
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* model, snapshot.child("model"));

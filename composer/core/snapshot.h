@@ -11,6 +11,9 @@ namespace composer {
 /// default random generators. Tensors are copies. Taken between two batches.
 StateDict snapshot(const State& state);
 
+/// The same, but with the run's own tensors: for whoever copies them before training goes on.
+StateDict live_snapshot(const State& state);
+
 /// Puts a snapshot into a state whose model, optimizers, algorithms and callbacks were made from
 /// the same settings. InvalidArgument or NotFound names what does not fit; the state is then only
 /// partly restored and must not be trained on.

@@ -12,6 +12,11 @@ void State::stop_training(absl::string_view reason) {
   if (!stop_reason) stop_reason = std::string(reason);
 }
 
+void State::interrupt(absl::string_view reason) {
+  stop_training(reason);
+  interrupted = true;
+}
+
 ScheduleClock State::clock() const {
   TORCH_CHECK(max_duration.has_value(), "the duration of the run is not known yet");
   return {timestamp, *max_duration, dataloader_length, scale_schedule_ratio};

@@ -99,6 +99,11 @@ struct State {
   bool stop_requested() const { return stop_reason.has_value(); }
   std::optional<std::string> stop_reason;
 
+  /// Ends the call of fit, eval or predict at the next boundary between two batches, to be taken up
+  /// again later: what the run would still do at its end is not done. For signals.
+  void interrupt(absl::string_view reason);
+  bool interrupted = false;
+
   /// The clock that algorithms with a part of the run as their setting go by.
   /// REQUIRES: max_duration is set.
   ScheduleClock clock() const;
