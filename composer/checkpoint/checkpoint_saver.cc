@@ -57,7 +57,7 @@ struct CheckpointSaver::Impl {
     VLOG(1) << "copied the state in " << absl::ToDoubleSeconds(absl::Now() - start) << " s";
     thread = std::thread([this, folder_name, copy = std::move(copy)] {
       yield_to_training();
-      result = write(folder_name, copy);
+      result = catch_exceptions([&] { return write(folder_name, copy); });
     });
     return absl::OkStatus();
   }
