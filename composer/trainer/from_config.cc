@@ -63,6 +63,8 @@ OnBadStep on_bad_step(config::BadSteps::Policy policy) {
       return OnBadStep::kSkip;
     case config::BadSteps::IGNORE:
       return OnBadStep::kIgnore;
+    case config::BadSteps::ROLLBACK:
+      break;  // build_trainer_options refuses it
   }
   return OnBadStep::kStop;
 }
@@ -154,6 +156,9 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.iteration_length = run.iteration_length();
   COMPOSER_ASSIGN_OR_RETURN(options.device_train_microbatch_size, microbatch_size(run));
   options.accumulate_train_batch_on_tokens = run.accumulate_train_batch_on_tokens();
+  if (run.bad_steps().policy() == config::BadSteps::ROLLBACK) {
+    return field_error("bad_steps.policy", "expected STOP, SKIP or IGNORE");
+  }
   options.on_bad_step = on_bad_step(run.bad_steps().policy());
   options.max_consecutive_skips = run.bad_steps().max_consecutive_skips();
   if (!context.run_dir.empty()) options.bad_step_dir = context.run_dir + "/bad_steps";
