@@ -1,11 +1,10 @@
 #include "composer/checkpoint/named_tensors.h"
 
-#include <cstdint>
 #include <map>
 #include <optional>
-#include <tuple>
 
 #include "composer/base/status.h"
+#include "composer/checkpoint/view_key.h"
 
 namespace composer {
 
@@ -21,22 +20,15 @@ absl::StatusOr<NamedTensors> rename_tensors(const NamedTensors& tensors, const N
 }
 
 UntiedTensors separate_tied(const NamedTensors& tensors) {
-  using View = std::tuple<const void*, at::ScalarType, bool, bool, int64_t, std::vector<int64_t>,
-                          std::vector<int64_t>>;
-  const auto view_of = [](const at::Tensor& tensor) {
-    return View(tensor.storage().unsafeGetStorageImpl(), tensor.scalar_type(), tensor.is_conj(),
-                tensor.is_neg(), tensor.storage_offset(), tensor.sizes().vec(),
-                tensor.strides().vec());
-  };
-  std::map<View, std::string> kept;
+  std::map<ViewKey, std::string> kept;
   for (const auto& [name, tensor] : tensors) {
     if (tensor.numel() == 0) continue;
-    const auto [found, added] = kept.emplace(view_of(tensor), name);
+    const auto [found, added] = kept.emplace(view_key(tensor), name);
     if (!added && name < found->second) found->second = name;
   }
   UntiedTensors result;
   for (const auto& [name, tensor] : tensors) {
-    const auto found = tensor.numel() == 0 ? kept.end() : kept.find(view_of(tensor));
+    const auto found = tensor.numel() == 0 ? kept.end() : kept.find(view_key(tensor));
     if (found == kept.end() || found->second == name) {
       result.tensors.emplace_back(name, tensor);
     } else {

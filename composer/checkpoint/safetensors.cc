@@ -4,10 +4,8 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <system_error>
 
@@ -19,36 +17,11 @@
 #include "composer/base/json_text.h"
 #include "composer/base/mapped_file.h"
 #include "composer/base/status.h"
-#include "composer/base/utf8.h"
+#include "composer/checkpoint/safetensors_dtypes.h"
 #include "composer/checkpoint/safetensors_index.h"
 
 namespace composer {
 namespace {
-
-struct Dtype {
-  absl::string_view name;
-  at::ScalarType type;
-};
-
-constexpr std::array<Dtype, 17> kDtypes = {{
-    {"BOOL", at::kBool},
-    {"U8", at::kByte},
-    {"I8", at::kChar},
-    {"F8_E5M2", at::kFloat8_e5m2},
-    {"F8_E4M3", at::kFloat8_e4m3fn},
-    {"F8_E8M0", at::kFloat8_e8m0fnu},
-    {"I16", at::kShort},
-    {"U16", at::kUInt16},
-    {"F16", at::kHalf},
-    {"BF16", at::kBFloat16},
-    {"I32", at::kInt},
-    {"U32", at::kUInt32},
-    {"F32", at::kFloat},
-    {"C64", at::kComplexFloat},
-    {"F64", at::kDouble},
-    {"I64", at::kLong},
-    {"U64", at::kUInt64},
-}};
 
 // Copies on all threads: much of the time goes into mapping the pages on both sides.
 void copy_bytes(absl::Span<const uint8_t> from, void* to) {
@@ -60,18 +33,17 @@ void copy_bytes(absl::Span<const uint8_t> from, void* to) {
 
 absl::StatusOr<at::Tensor> read_tensor(absl::Span<const uint8_t> data,
                                        const SafetensorsEntry& entry) {
-  const auto dtype = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                  [&](const Dtype& known) { return known.name == entry.dtype; });
+  const at::ScalarType dtype = *scalar_type_of(entry.dtype);
   const absl::Span<const uint8_t> bytes = data.subspan(entry.begin, entry.end - entry.begin);
   // In C++ a bool that is neither has no meaning.
-  if (dtype->type == at::kBool &&
+  if (dtype == at::kBool &&
       std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte > 1; })) {
     return absl::DataLossError(
         absl::StrCat("tensor ", json_quote(entry.name), ": a BOOL is neither 0 nor 1"));
   }
   at::Tensor tensor;
   COMPOSER_RETURN_IF_ERROR(catch_exceptions([&] {
-    tensor = at::empty(entry.shape, at::TensorOptions(dtype->type));
+    tensor = at::empty(entry.shape, at::TensorOptions(dtype));
     if (!bytes.empty()) copy_bytes(bytes, tensor.mutable_data_ptr());
   }));
   return tensor;
@@ -132,60 +104,13 @@ absl::StatusOr<SafetensorsFile> read_split(const std::string& path,
       absl::StrCat(path, ": ", missing->second, " lacks the tensor ", json_quote(missing->first)));
 }
 
-absl::StatusOr<SafetensorsEntry> entry_of(const std::string& name, const at::Tensor& tensor) {
-  const auto refuse = [&](absl::string_view reason) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor ", json_quote(name), " ", reason));
-  };
-  if (name == "__metadata__" || !is_utf8(name)) return refuse("has a name that cannot be written");
-  if (!tensor.defined()) return refuse("is undefined");
-  if (tensor.layout() != at::kStrided) return refuse("is not dense");
-  const auto dtype = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& known) {
-    return known.type == tensor.scalar_type();
-  });
-  if (dtype == kDtypes.end()) {
-    return refuse(absl::StrCat("is of ", c10::toString(tensor.scalar_type()),
-                               ", which safetensors does not have"));
-  }
-  SafetensorsEntry entry;
-  entry.name = name;
-  entry.dtype = std::string(dtype->name);
-  entry.shape = tensor.sizes().vec();
-  return entry;
-}
-
 absl::Status write(const std::string& path, const NamedTensors& tensors,
                    const SafetensorsMetadata& metadata) {
-  SafetensorsHeader header;
-  header.metadata = metadata;
-  std::map<std::string, at::Tensor> by_name;
-  for (const auto& [name, tensor] : tensors) {
-    COMPOSER_ASSIGN_OR_RETURN(SafetensorsEntry entry, entry_of(name, tensor));
-    if (!by_name.emplace(name, tensor).second) {
-      return absl::InvalidArgumentError(absl::StrCat("two tensors are called ", json_quote(name)));
-    }
-    header.entries.push_back(std::move(entry));
-  }
-  std::map<std::string, bool> keys;
-  for (const auto& [key, value] : metadata) {
-    if (!is_utf8(key) || !is_utf8(value) || !keys.emplace(key, true).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the metadata ", json_quote(key), " comes twice or is not UTF-8"));
-    }
-  }
-  lay_out(header.entries);
-  const std::string json = format_safetensors_header(header);
-  if (json.size() > kMaxSafetensorsHeader) {
-    return absl::InvalidArgumentError("the names and metadata are too long for a header");
-  }
-  const uint64_t length = json.size();
+  COMPOSER_ASSIGN_OR_RETURN(const SafetensorsStream stream,
+                            SafetensorsStream::create(tensors, metadata));
   COMPOSER_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
-  COMPOSER_RETURN_IF_ERROR(file.write(&length, sizeof length));
-  COMPOSER_RETURN_IF_ERROR(file.write(json.data(), json.size()));
-  for (const SafetensorsEntry& entry : header.entries) {
-    // One at a time: a copy in row-major order on the CPU may be needed.
-    const at::Tensor tensor = by_name[entry.name].detach().cpu().contiguous().resolve_conj();
-    COMPOSER_RETURN_IF_ERROR(file.write(tensor.const_data_ptr(), entry.end - entry.begin));
-  }
+  COMPOSER_RETURN_IF_ERROR(
+      stream.write([&](const void* data, size_t size) { return file.write(data, size); }));
   return file.commit();
 }
 

@@ -1,20 +1,12 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "composer/checkpoint/safetensors_header.h"
+#include "composer/checkpoint/safetensors_stream.h"
 
 namespace composer {
-
-/// Tensors under their names, in an order.
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
-
-using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
 
 struct SafetensorsFile {
   /// In the file's order, on the CPU, row-major, in memory of their own.
@@ -39,9 +31,7 @@ struct SafetensorsOptions {
 absl::StatusOr<SafetensorsFile> read_safetensors(const std::string& path,
                                                  const SafetensorsOptions& options = {});
 
-/// Writes tensors of any memory format and device; the file appears whole or not at all. The bytes
-/// are those of Python's `safetensors`, which orders tensors by dtype and name. InvalidArgument
-/// when a name comes twice or is not UTF-8, or a tensor's dtype is not in the format.
+/// Writes a SafetensorsStream of them; the file appears whole or not at all.
 absl::Status write_safetensors(const std::string& path, const NamedTensors& tensors,
                                const SafetensorsMetadata& metadata = {});
 

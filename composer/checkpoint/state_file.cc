@@ -15,7 +15,6 @@
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
 #include "composer/base/utf8.h"
-#include "composer/checkpoint/safetensors.h"
 
 namespace composer {
 namespace {
@@ -147,7 +146,16 @@ struct Reader {
   }
 };
 
-absl::StatusOr<StateDict> state_of(SafetensorsFile file) {
+}  // namespace
+
+absl::StatusOr<StateFileContent> state_file_content(const StateDict& state) {
+  Writer writer;
+  COMPOSER_ASSIGN_OR_RETURN(const Json json, writer.add("", state));
+  return StateFileContent{.tensors = std::move(writer.tensors),
+                          .metadata = {{"format", kFormat}, {"state", json.dump()}}};
+}
+
+absl::StatusOr<StateDict> state_in(SafetensorsFile file) {
   std::string format, text;
   for (auto& [key, value] : file.metadata) {
     if (key == "format") format = std::move(value);
@@ -168,18 +176,15 @@ absl::StatusOr<StateDict> state_of(SafetensorsFile file) {
   return state;
 }
 
-}  // namespace
-
 absl::Status write_state_file(const std::string& path, const StateDict& state) {
-  Writer writer;
-  const absl::StatusOr<Json> json = writer.add("", state);
-  if (!json.ok()) return annotate(path, json.status());
-  return write_safetensors(path, writer.tensors, {{"format", kFormat}, {"state", json->dump()}});
+  const absl::StatusOr<StateFileContent> content = state_file_content(state);
+  if (!content.ok()) return annotate(path, content.status());
+  return write_safetensors(path, content->tensors, content->metadata);
 }
 
 absl::StatusOr<StateDict> read_state_file(const std::string& path) {
   COMPOSER_ASSIGN_OR_RETURN(SafetensorsFile file, read_safetensors(path));
-  absl::StatusOr<StateDict> state = state_of(std::move(file));
+  absl::StatusOr<StateDict> state = state_in(std::move(file));
   if (!state.ok()) return annotate(path, state.status());
   return state;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ class DataLoader : public Stateful {
   virtual std::optional<std::vector<int64_t>> indices(int64_t epoch, int64_t batch) const {
     return std::nullopt;
   }
+
+  /// What `next` asks ten times a second while it waits for a worker; when that is true it gives up
+  /// with a CancelledError, and the batch comes in the next call. Null, as at first, for never.
+  virtual void set_stop_waiting(std::function<bool()> stop) {}
 
   /// Samples that could not be read and were left out, since the run began; one that comes again
   /// counts once.

@@ -57,6 +57,7 @@ void Logger::flush(const Timestamp& now) {
     for (size_t i = 0; i < destinations_.size(); ++i) {
       if (due_[i]) destinations_[i]->log_metrics(metrics, now);
     }
+    for (const auto& [name, value] : metrics) newest_[name] = value;
     pending_.clear();
   }
   std::fill(due_.begin(), due_.end(), true);

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -52,6 +53,10 @@ class Logger {
   /// Called by the trainer: hands over what was logged, then everything is due until the next step.
   void flush(const Timestamp& now);
 
+  /// The newest value of each metric that any destination was given.
+  const std::map<std::string, double>& newest() const { return newest_; }
+  void set_newest(std::map<std::string, double> metrics) { newest_ = std::move(metrics); }
+
   absl::Span<const std::unique_ptr<LoggerDestination>> destinations() const {
     return destinations_;
   }
@@ -67,6 +72,7 @@ class Logger {
   std::vector<bool> due_;
   bool any_due_;
   std::vector<Pending> pending_;
+  std::map<std::string, double> newest_;
 };
 
 }  // namespace composer

@@ -47,6 +47,10 @@ class ComposerModel : public torch::nn::Module {
   /// target.
   virtual void update_metric(Metric& metric, const Outputs& outputs, const Batch& batch);
 
+  /// The text of config.json, with which Hugging Face's loaders take a checkpoint's folder as one
+  /// of their models; empty where it is none of them.
+  virtual std::string huggingface_config() const { return {}; }
+
   /// One microbatch, from its forward to its loss; the trainer then calls backward on what is
   /// returned. The default is
   ///

@@ -38,6 +38,9 @@ class DeviceLoader final : public DataLoader {
 
   int64_t skipped_samples() const override;
   std::optional<std::string> learnt() const override { return loader_->learnt(); }
+  void set_stop_waiting(std::function<bool()> stop) override {
+    loader_->set_stop_waiting(std::move(stop));
+  }
   StateDict state_dict() const override;
   absl::Status load_state_dict(const StateDict& state) override;
 

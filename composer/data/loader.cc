@@ -105,9 +105,10 @@ void MapDataLoader::seek(int64_t epoch, int64_t batch) {
 std::optional<Batch> MapDataLoader::next() {
   if (batch_ >= plan_.num_batches()) return std::nullopt;
   if (options_.workers > 0 && prefetcher_ == nullptr) start_workers();
-  const int64_t batch = batch_++;
+  const int64_t batch = batch_;
   static constexpr std::atomic<bool> kNever = false;
   MadeBatch made = prefetcher_ ? take(epoch_, batch) : make(epoch_, batch, kNever);
+  ++batch_;
   if (!made.broken.empty()) skipped_.add(made, context(epoch_, batch));
   throw_if_error(made.status);
   return std::move(made.batch);
@@ -170,7 +171,7 @@ MadeBatch MapDataLoader::take(int64_t epoch, int64_t batch) {
   const int64_t start = epoch * plan_.num_batches();
   const int64_t end = options_.prefetch_next_epoch ? std::numeric_limits<int64_t>::max()
                                                    : start + plan_.num_batches();
-  return prefetcher_->take(start + batch, end);
+  return prefetcher_->take(start + batch, end, stop_waiting_);
 }
 
 std::string MapDataLoader::context(int64_t epoch, int64_t batch) const {

@@ -83,6 +83,8 @@ class MapDataLoader final : public DataLoader {
   int64_t skipped_samples() const override { return skipped_.count(); }
   std::optional<std::string> learnt() const override { return maker_->learnt(); }
 
+  void set_stop_waiting(std::function<bool()> stop) override { stop_waiting_ = std::move(stop); }
+
   /// The broken samples so far, and how many samples the dataset has: a state is refused when that
   /// has changed, since its position would mean other samples.
   StateDict state_dict() const override;
@@ -105,6 +107,7 @@ class MapDataLoader final : public DataLoader {
   int64_t epoch_ = 0;
   int64_t batch_ = 0;
   SkippedSamples skipped_;
+  std::function<bool()> stop_waiting_;
 
   // An epoch and the next one: workers may be at both.
   mutable std::mutex orders_mutex_;

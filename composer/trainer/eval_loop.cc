@@ -4,11 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
-#include "composer/base/interval.h"
+#include "composer/base/generator_states.h"
+#include "composer/base/status.h"
 #include "composer/core/autocast.h"
 #include "composer/core/evaluation_mode.h"
 #include "composer/core/model.h"
-#include "composer/trainer/pure_bf16.h"
+#include "composer/trainer/due.h"
 #include "composer/trainer/trainer.h"
 
 namespace composer {
@@ -52,43 +53,36 @@ class EvaluationScope {
   const EvaluationMode evaluation_mode_;
 };
 
-std::optional<Batch> next_within(State& state, const Timestamp& clock) {
-  if (state.dataloader_length && clock.batch >= *state.dataloader_length) return {};
-  return in_precision(state.dataloader->next(), state.precision);
-}
-
-// Units that are looked at when a batch ends; epochs are looked at when an epoch ends.
-bool due(const Time& interval, Event event, const State& state, const Timestamp& before) {
-  if (interval.unit() == TimeUnit::kEpoch) {
-    return event == Event::kEpochEnd && crosses(interval, before, state.timestamp);
-  }
-  if (event != Event::kBatchEnd) return false;
-  if (interval.unit() != TimeUnit::kDuration) return crosses(interval, before, state.timestamp);
-  ScheduleClock clock = state.clock();
-  const double now = clock.elapsed_fraction();
-  clock.now = before;
-  return crosses(interval.value(), clock.elapsed_fraction(), now);
-}
-
 }  // namespace
 
+// Those that are done already when an interrupted evaluation is taken up again are left out.
 void Trainer::run_due_evaluators(Event event, const Timestamp& before) {
+  State& s = state_;
   std::vector<BoundEvaluator*> due_now;
   for (BoundEvaluator& evaluator : evaluators_) {
-    if (evaluator.interval.value() <= 0) continue;
-    const bool is_due = event == Event::kFitEnd ? evaluator.evaluated_at != state_.timestamp.batch
-                                                : due(evaluator.interval, event, state_, before);
-    if (is_due) due_now.push_back(&evaluator);
+    if (evaluator.interval.value() <= 0 || evaluator.evaluated_at == s.timestamp.batch) continue;
+    if (event == Event::kFitEnd || is_due(evaluator.interval, event, s, before)) {
+      due_now.push_back(&evaluator);
+    }
   }
   if (due_now.empty()) return;
-  settle();
-  engine_.run(Event::kEvalBeforeAll);
-  for (BoundEvaluator* evaluator : due_now) {
-    evaluate(*evaluator);
-    evaluator->evaluated_at = state_.timestamp.batch;
+  if (!s.interrupted) {
+    settle();
+    engine_.run(Event::kEvalBeforeAll);
+    for (BoundEvaluator* evaluator : due_now) {
+      // What an interrupted evaluation draws, it draws again.
+      const GeneratorStates generators(s.device);
+      evaluate(*evaluator);
+      if (s.interrupted) {
+        generators.restore();
+        break;
+      }
+      evaluator->evaluated_at = s.timestamp.batch;
+    }
+    return_to_training();
+    engine_.run(Event::kEvalAfterAll);
   }
-  return_to_training();
-  engine_.run(Event::kEvalAfterAll);
+  if (s.interrupted && event != Event::kFitEnd) pending_evaluation_ = {event, before};
 }
 
 void Trainer::return_to_training() {
@@ -105,7 +99,7 @@ MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
   evaluator.metrics.reset();
   engine_.run(Event::kEvalStart);
   s.dataloader->seek(0, 0);
-  while (std::optional<Batch> next = next_within(s, s.eval_timestamp)) {
+  while (std::optional<Batch> next = next_batch(s.eval_timestamp.batch)) {
     s.batch = next->to(s.device);
     engine_.run(Event::kEvalBatchStart);
     {
@@ -121,6 +115,12 @@ MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
     }
     s.eval_timestamp = s.eval_timestamp.next_batch(s.batch.num_samples(), s.batch.num_tokens());
     engine_.run(Event::kEvalBatchEnd);
+    if (s.interrupted) break;
+  }
+  if (s.interrupted) {
+    // Whoever has changed something for the evaluation puts it back.
+    engine_.run(Event::kEvalEnd);
+    return {};
   }
   MetricValues values = evaluator.metrics.compute();
   for (const auto& [name, value] : values) {
@@ -136,6 +136,11 @@ MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
   return values;
 }
 
+absl::Status Trainer::not_interrupted() const {
+  if (!state_.interrupted) return absl::OkStatus();
+  return absl::CancelledError(absl::StrCat("stopped by ", *state_.stop_reason));
+}
+
 absl::StatusOr<std::map<std::string, MetricValues>> Trainer::eval() {
   std::map<std::string, MetricValues> results;
   const absl::Status status = catch_exceptions([&]() -> absl::Status {
@@ -143,9 +148,12 @@ absl::StatusOr<std::map<std::string, MetricValues>> Trainer::eval() {
       return absl::FailedPreconditionError(
           "there is nothing to evaluate on: give the trainer evaluators, or pass them to eval");
     }
+    state_.interrupted = false;
+    state_.stop_reason.reset();
     engine_.run(Event::kEvalStandaloneStart);
     for (BoundEvaluator& evaluator : evaluators_) {
       results[evaluator.options.label] = evaluate(evaluator);
+      COMPOSER_RETURN_IF_ERROR(not_interrupted());
     }
     return_to_training();
     engine_.run(Event::kEvalStandaloneEnd);
@@ -176,9 +184,12 @@ absl::StatusOr<std::vector<Outputs>> Trainer::predict(DataLoader& data,
     State& s = state_;
     const EvaluationScope scope(s, data, "predict", options.subset_num_batches);
     s.predict_timestamp = {};
+    data.set_stop_waiting(stop_waiting_);
+    s.interrupted = false;
+    s.stop_reason.reset();
     engine_.run(Event::kPredictStart);
     s.dataloader->seek(0, 0);
-    while (std::optional<Batch> next = next_within(s, s.predict_timestamp)) {
+    while (std::optional<Batch> next = next_batch(s.predict_timestamp.batch)) {
       s.batch = next->to(s.device);
       engine_.run(Event::kPredictBatchStart);
       {
@@ -197,7 +208,9 @@ absl::StatusOr<std::vector<Outputs>> Trainer::predict(DataLoader& data,
       s.predict_timestamp =
           s.predict_timestamp.next_batch(s.batch.num_samples(), s.batch.num_tokens());
       engine_.run(Event::kPredictBatchEnd);
+      if (s.interrupted) break;
     }
+    throw_if_error(not_interrupted());
     engine_.run(Event::kPredictEnd);
   });
   if (status.ok()) return_to_training();

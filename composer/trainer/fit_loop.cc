@@ -15,6 +15,7 @@ void Trainer::fit_loop() {
   logger_.flush(s.timestamp);
   make_step_start();
   s.model->train();
+  take_up();
   while (!done()) {
     if (s.timestamp.batch_in_epoch == 0) {  // not when going on inside an epoch
       if (s.timestamp.epoch_in_iteration == 0) engine_.run(Event::kIterationStart);
@@ -27,8 +28,12 @@ void Trainer::fit_loop() {
       const auto start = std::chrono::steady_clock::now();
       const Timestamp before = s.timestamp;
       engine_.run(Event::kBeforeDataloader);
-      std::optional<Batch> next = next_train_batch();
+      std::optional<Batch> next = next_batch(s.timestamp.batch_in_epoch);
       const auto waited = std::chrono::steady_clock::now() - start;
+      if (s.interrupted) {
+        save_if_due(Event::kBatchCheckpoint, before);
+        break;
+      }
       if (!next) {
         exhausted = true;
         break;
@@ -50,29 +55,61 @@ void Trainer::fit_loop() {
       log_data(waited, taken);
       engine_.run(Event::kBatchEnd);
       logger_.flush(s.timestamp);
-      run_due_evaluators(Event::kBatchEnd, before);
-      engine_.run(Event::kBatchCheckpoint);
+      finish_batch(before);
     }
     settle();
+    if (s.interrupted) break;
     if (exhausted && s.timestamp.batch_in_epoch == 0) break;  // a loader without batches
     // A stop on the last batch of an epoch ends the epoch too.
-    if (!exhausted && s.timestamp.batch_in_epoch != s.dataloader_length) break;
-
-    const Timestamp before = s.timestamp;
-    s.timestamp = before.next_epoch();
-    engine_.run(Event::kEpochEnd);
-    logger_.flush(s.timestamp);
-    run_due_evaluators(Event::kEpochEnd, before);
-    engine_.run(Event::kEpochCheckpoint);
-    if (iteration_length_ && s.timestamp.epoch_in_iteration >= iteration_length_->value()) {
-      s.timestamp = s.timestamp.next_iteration();
-      engine_.run(Event::kIterationEnd);
-      engine_.run(Event::kIterationCheckpoint);
-    }
+    if (!exhausted && !epoch_is_over()) break;
+    end_epoch();
   }
+  // The rest is for whoever takes the run up again.
+  if (s.interrupted) return;
   engine_.run(Event::kFitEnd);
   logger_.flush(s.timestamp);
   run_due_evaluators(Event::kFitEnd, s.timestamp);
+}
+
+// What a run that was interrupted, or that is resumed, has still to do before its next batch.
+void Trainer::take_up() {
+  if (pending_evaluation_) {
+    const auto [event, before] = *std::exchange(pending_evaluation_, std::nullopt);
+    event == Event::kBatchEnd ? finish_batch(before) : finish_epoch(before);
+  }
+  if (!state_.interrupted && done() && epoch_is_over()) end_epoch();
+}
+
+void Trainer::finish_batch(const Timestamp& before) {
+  run_due_evaluators(Event::kBatchEnd, before);
+  engine_.run(Event::kBatchCheckpoint);
+  save_if_due(Event::kBatchCheckpoint, before);
+}
+
+void Trainer::end_epoch() {
+  const Timestamp before = state_.timestamp;
+  state_.timestamp = before.next_epoch();
+  engine_.run(Event::kEpochEnd);
+  logger_.flush(state_.timestamp);
+  finish_epoch(before);
+}
+
+void Trainer::finish_epoch(const Timestamp& before) {
+  State& s = state_;
+  run_due_evaluators(Event::kEpochEnd, before);
+  engine_.run(Event::kEpochCheckpoint);
+  if (!pending_evaluation_ && iteration_length_ &&
+      s.timestamp.epoch_in_iteration >= iteration_length_->value()) {
+    s.timestamp = s.timestamp.next_iteration();
+    engine_.run(Event::kIterationEnd);
+    engine_.run(Event::kIterationCheckpoint);
+  }
+  save_if_due(Event::kEpochCheckpoint, before);
+}
+
+bool Trainer::epoch_is_over() const {
+  return state_.timestamp.batch_in_epoch > 0 &&
+         state_.timestamp.batch_in_epoch == state_.dataloader_length;
 }
 
 void Trainer::log_step() {
@@ -114,10 +151,20 @@ bool Trainer::done() const {
   return state_.stop_requested() || reached(state_.timestamp, *state_.max_duration);
 }
 
-std::optional<Batch> Trainer::next_train_batch() {
-  const State& s = state_;
-  if (s.dataloader_length && s.timestamp.batch_in_epoch >= *s.dataloader_length) return {};
-  return in_precision(s.dataloader->next(), s.precision);
+// Nothing at the end of the loader, after the limit on its batches, and when the wait for one was
+// interrupted.
+std::optional<Batch> Trainer::next_batch(int64_t position) {
+  State& s = state_;
+  if (s.dataloader_length && position >= *s.dataloader_length) return {};
+  std::optional<Batch> batch;
+  try {
+    batch = s.dataloader->next();
+  } catch (const StatusError& error) {
+    if (!absl::IsCancelled(error.status())) throw;
+    s.interrupt(error.status().message());
+    return {};
+  }
+  return in_precision(std::move(batch), s.precision);
 }
 
 }  // namespace composer

@@ -63,8 +63,32 @@ OnBadStep on_bad_step(config::BadSteps::Policy policy) {
       return OnBadStep::kSkip;
     case config::BadSteps::IGNORE:
       return OnBadStep::kIgnore;
+    case config::BadSteps::ROLLBACK:
+      return OnBadStep::kRollback;
   }
   return OnBadStep::kStop;
+}
+
+CheckpointOptions checkpoint_options(const config::Run& run, const std::string& run_dir) {
+  const config::Checkpoints& config = run.checkpoints();
+  CheckpointOptions options;
+  options.saver.folder = run_dir + "/checkpoints";
+  options.saver.run_name = run.run_name();
+  options.saver.name = config.name();
+  options.saver.background = config.background();
+  if (config.keep_last() > 0) {
+    options.saver.retention.keep_last = static_cast<int>(config.keep_last());
+  }
+  for (const config::KeepBest& best : config.keep_best()) {
+    options.saver.retention.keep_best.push_back({.metric = best.metric(),
+                                                 .lower_is_better = best.lower_is_better(),
+                                                 .keep = static_cast<int>(best.keep())});
+  }
+  options.milestones = {config.milestones().begin(), config.milestones().end()};
+  options.interval = config.interval();
+  options.at_end = config.at_end();
+  options.stop_on_failure = config.on_failure() == config::Checkpoints::STOP_RUN;
+  return options;
 }
 
 std::optional<at::Device> gpu_of(at::Device device) {
@@ -156,7 +180,10 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   options.accumulate_train_batch_on_tokens = run.accumulate_train_batch_on_tokens();
   options.on_bad_step = on_bad_step(run.bad_steps().policy());
   options.max_consecutive_skips = run.bad_steps().max_consecutive_skips();
-  if (!context.run_dir.empty()) options.bad_step_dir = context.run_dir + "/bad_steps";
+  if (!context.run_dir.empty()) {
+    options.bad_step_dir = context.run_dir + "/bad_steps";
+    options.checkpoints = checkpoint_options(run, context.run_dir);
+  }
   options.config_text = context.config_text;
   options.activation_checkpointing = run.activation_checkpointing().layers();
 

@@ -174,6 +174,15 @@ StepGuard::Verdict StepGuard::judge(const Failure& failure, const Record& record
     report_skip(failure.reason, record, parameters);
     return Verdict::kSkipped;
   }
+  std::string reason = failure.reason;
+  if (options_.policy == OnBadStep::kRollback) {
+    LOG(WARNING) << place_of(record.timestamp) << " is bad: " << reason << describe(parameters);
+    const absl::Status status = options_.roll_back(record.timestamp, record.samples, record.tokens);
+    if (status.ok()) return Verdict::kSkipped;
+    absl::StrAppend(&reason, ", and ", status.message());
+  } else if (consecutive_ > 1) {
+    absl::StrAppend(&reason, ", the ", consecutive_ - 1, " steps before it were skipped");
+  }
   state_.timestamp = record.timestamp;
   if (!gradients_are_its_own) {
     // Only to name them: whatever comes of it, the run ends.
@@ -184,10 +193,6 @@ StepGuard::Verdict StepGuard::judge(const Failure& failure, const Record& record
     parameters = bad_parameters();
     start->restore();
   }
-  const std::string reason = consecutive_ == 1
-                                 ? failure.reason
-                                 : absl::StrCat(failure.reason, ", the ", consecutive_ - 1,
-                                                " steps before it were skipped");
   stop(reason, record, batch, parameters);
 }
 

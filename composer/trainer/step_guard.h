@@ -29,6 +29,8 @@ enum class OnBadStep {
   kSkip,
   /// Nobody looks; the checks that others make are without effect.
   kIgnore,
+  /// A checkpoint is loaded, and training goes on behind the step.
+  kRollback,
 };
 
 /// Stands around each step of `fit` and carries out OnBadStep, by State::step_checks. Steps that a
@@ -53,6 +55,9 @@ class StepGuard {
     std::string dir = {};
     /// The run's config, to be saved with them.
     std::string config_text = {};
+    /// For kRollback: loads a checkpoint in the place of a bad step of so many samples and tokens.
+    std::function<absl::Status(const Timestamp& step, int64_t samples, int64_t tokens)> roll_back =
+        nullptr;
     /// Flags are read as on another device.
     bool treat_cpu_as_device = false;
   };
@@ -87,8 +92,13 @@ class StepGuard {
   /// Reads the flags of the step before, if that is still to be done: before an update, and before
   /// anybody relies on the state (evaluation, the end of an epoch).
   Verdict settle();
-  /// The state is another one now.
-  void forget() { pending_.reset(); }
+  /// The state is another one now, with so many bad steps in a row before it.
+  void forget(int64_t consecutive = 0) {
+    pending_.reset();
+    consecutive_ = consecutive;
+  }
+  /// Bad steps in a row so far.
+  int64_t consecutive() const { return consecutive_; }
 
  private:
   /// Where a step stands on the clock.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
@@ -10,7 +11,6 @@
 #include "composer/core/compatibility.h"
 #include "composer/core/model.h"
 #include "composer/core/precisions.h"
-#include "composer/core/snapshot.h"
 #include "composer/data/device_loader.h"
 #include "composer/nn/activation_checkpoint.h"
 #include "composer/optim/gradient_check.h"
@@ -65,7 +65,8 @@ Trainer::Trainer(TrainerOptions& options)
       engine_(state_, logger_, std::move(options.algorithm_passes)),
       train_(on_device(std::move(options.train), options.device)),
       train_subset_num_batches_(options.train_subset_num_batches),
-      accumulate_on_tokens_(options.accumulate_train_batch_on_tokens) {
+      accumulate_on_tokens_(options.accumulate_train_batch_on_tokens),
+      stop_waiting_(std::move(options.stop_waiting)) {
   state_.model = std::move(options.model);
   state_.schedulers = std::move(options.schedulers);
   state_.algorithms = std::move(options.algorithms);
@@ -168,13 +169,18 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
   if (s.precision == Precision::kBf16) convert_to_bf16(*s.model);
   s.model->to(s.device);
   COMPOSER_RETURN_IF_ERROR(make_optimizers(options.optimizers));
-  step_guard_.emplace(s, step_start_,
-                      StepGuard::Options{.policy = options.on_bad_step,
-                                         .max_consecutive_skips = options.max_consecutive_skips,
-                                         .dir = std::move(options.bad_step_dir),
-                                         .config_text = std::move(options.config_text),
-                                         .treat_cpu_as_device = options.treat_cpu_as_device},
-                      [this](const Batch& batch) { forward_backward(batch); });
+  COMPOSER_RETURN_IF_ERROR(set_up_checkpoints(options));
+  step_guard_.emplace(
+      s, step_start_,
+      StepGuard::Options{
+          .policy = options.on_bad_step,
+          .max_consecutive_skips = options.max_consecutive_skips,
+          .dir = std::move(options.bad_step_dir),
+          .config_text = config_text_,
+          .roll_back = [this](const Timestamp& step, int64_t samples,
+                              int64_t tokens) { return roll_back(step, samples, tokens); },
+          .treat_cpu_as_device = options.treat_cpu_as_device},
+      [this](const Batch& batch) { forward_backward(batch); });
   if (train_ != nullptr) set_train_loader();
   engine_.run(Event::kBeforeLoad);
   engine_.run(Event::kAfterLoad);
@@ -223,6 +229,7 @@ absl::StatusOr<Trainer::BoundEvaluator> Trainer::bind(Evaluator evaluator) const
   MetricCollection metrics = state_.model->metrics(/*is_train=*/false);
   COMPOSER_RETURN_IF_ERROR(annotate(who, metrics.keep(evaluator.metric_names)));
   evaluator.data = on_device(std::move(evaluator.data), state_.device);
+  evaluator.data->set_stop_waiting(stop_waiting_);
   return BoundEvaluator{std::move(evaluator), *interval, std::move(metrics)};
 }
 
@@ -231,6 +238,7 @@ void Trainer::set_train_loader() {
   s.dataloader = s.train_dataloader = train_.get();
   s.dataloader_label = "train";
   s.dataloader_length = train_->batches_per_epoch();
+  train_->set_stop_waiting(stop_waiting_);
   if (train_subset_num_batches_ <= 0) return;
   if (s.dataloader_length && *s.dataloader_length < train_subset_num_batches_) {
     LOG(WARNING) << "train_subset_num_batches is " << train_subset_num_batches_
@@ -271,7 +279,7 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
     LOG(WARNING) << "max_duration is in epochs and the train loader does not know its length: "
                     "schedules move only at the end of an epoch";
   }
-  if (reached(s.timestamp, *s.max_duration)) {
+  if (reached(s.timestamp, *s.max_duration) && !resumed_) {
     return absl::FailedPreconditionError(
         absl::StrCat("there is nothing to train: max_duration is ", s.max_duration->to_string(),
                      " and training is at ", s.timestamp.epoch, "ep, ", s.timestamp.batch,
@@ -280,7 +288,9 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
   for (size_t i = 0; i < s.schedulers.size(); ++i) {
     COMPOSER_RETURN_IF_ERROR(in_field(absl::StrCat("schedulers[", i, "]"), check_scheduler(i)));
   }
-  s.stop_reason.reset();
+  // One of a loaded checkpoint holds.
+  if (!resumed_) s.stop_reason.reset();
+  s.interrupted = false;
   s.evaluation = 0;
   data_waited_ = steps_taken_ = Duration::zero();
   return absl::OkStatus();
@@ -293,10 +303,16 @@ absl::Status Trainer::fit(FitOptions options) {
     set_learning_rates();
     log_hyperparameters();
     const int64_t first_batch = state_.timestamp.batch;
+    const bool resumed = std::exchange(resumed_, false);
     fit_loop();
     for (const auto& optimizer : state_.optimizers) optimizer->zero_grad();
     if (state_.stop_requested()) LOG(INFO) << "training stopped: " << *state_.stop_reason;
-    if (state_.timestamp.batch == first_batch) {
+    if (saver_) {
+      const absl::Status saved = saver_->wait();
+      if (!saved.ok()) LOG(ERROR) << "a checkpoint could not be saved: " << saved.message();
+      if (stop_on_failed_save_) COMPOSER_RETURN_IF_ERROR(saved);
+    }
+    if (state_.timestamp.batch == first_batch && !resumed && !state_.interrupted) {
       LOG(WARNING) << "no batch was trained on: the train loader gave none";
     }
     return absl::OkStatus();
@@ -348,13 +364,6 @@ std::string Trainer::model_context(const char* part) const {
                                                                   : state_.eval_timestamp;
   return absl::StrCat("the model's ", part, ", ", state_.dataloader_label, " batch ", clock.batch,
                       batch_shapes(state_.batch));
-}
-
-StateDict Trainer::state_dict() const { return snapshot(state_); }
-
-absl::Status Trainer::load_state_dict(const StateDict& state) {
-  step_guard_->forget();
-  return catch_exceptions([&] { return restore(state_, state); });
 }
 
 absl::Status Trainer::repeat_step(const Batch& batch) {

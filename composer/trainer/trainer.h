@@ -7,16 +7,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "composer/base/exceptions.h"
+#include "composer/base/time.h"
+#include "composer/checkpoint/checkpoint_saver.h"
 #include "composer/core/data_loader.h"
 #include "composer/core/engine.h"
 #include "composer/core/logger.h"
 #include "composer/core/state.h"
 #include "composer/core/step_start.h"
+#include "composer/trainer/checkpoint_schedule.h"
 #include "composer/trainer/step_guard.h"
 
 namespace composer {
@@ -39,6 +43,20 @@ struct Evaluator {
   std::string interval = "1ep";
   /// Batches, at most; 0 for all.
   int64_t subset_num_batches = 0;
+};
+
+/// When checkpoints are saved; how, and which stay, is CheckpointSaver's.
+struct CheckpointOptions {
+  CheckpointSaverOptions saver;
+  /// How often: "1ep", "500ba", "30m", "0.1dur". "0ep" is never, but for signals and the end.
+  std::string interval = "1ep";
+  /// Saves one when training ends, before fit_end.
+  bool at_end = true;
+  /// Beside those that saver.retention keeps, the first one at or after every multiple of these
+  /// times.
+  std::vector<std::string> milestones = {};
+  /// Whether a save that fails ends the run; it is an error in the log otherwise.
+  bool stop_on_failure = false;
 };
 
 /// What a Trainer is made of. Designated initialisers read like keyword arguments:
@@ -98,13 +116,19 @@ struct TrainerOptions {
   /// Threads of one operation, in the whole process; 0 leaves LibTorch's setting alone.
   int64_t threads = 0;
 
+  /// Saves while `fit` runs, and when it is interrupted.
+  std::optional<CheckpointOptions> checkpoints = std::nullopt;
+  /// Asked ten times a second while a batch is waited for: whether to interrupt the run.
+  std::function<bool()> stop_waiting = nullptr;
+
   /// What becomes of a step whose gradients or loss are not finite, or that a callback is against.
   OnBadStep on_bad_step = OnBadStep::kStop;
-  /// Steps in a row that kSkip may leave out; at one more the run stops.
+  /// Steps in a row that kSkip may leave out, or times in a row that kRollback may go to one
+  /// checkpoint; at one more the run stops.
   int64_t max_consecutive_skips = 10;
   /// Steps that stop the run are saved in DIR/ba12 for `composer replay`; nowhere when empty.
   std::string bad_step_dir = {};
-  /// The run's config, to be saved with them.
+  /// The run's config, to be saved with them and with checkpoints.
   std::string config_text = {};
   /// Bad steps are found as on another device than the CPU, for tests.
   bool treat_cpu_as_device = false;
@@ -149,7 +173,9 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// Trains until max_duration, or until a callback asks for a stop. Can be called again, with more
-  /// duration or with the time reset; goes on in the middle of an epoch where it stopped.
+  /// duration or with the time reset; goes on in the middle of an epoch where it stopped. When it
+  /// was interrupted (State::interrupted), what it would have done at its end is left to the next
+  /// call, or to that of a trainer that loads the checkpoint.
   absl::Status fit(FitOptions options = {});
 
   /// Forward, loss and backward of a batch at the present clock, as in a step of `fit`, events
@@ -175,6 +201,14 @@ class Trainer {
   StateDict state_dict() const;
   absl::Status load_state_dict(const StateDict& state);
 
+  /// Loads a checkpoint, so that the next `fit` goes on from it. What it says of its conditions is
+  /// compared with the present ones, and a difference logged.
+  absl::Status load_checkpoint(const Checkpoint& checkpoint);
+  /// Saves a checkpoint when the present step, and its evaluations, are done.
+  void request_save() { save_schedule_.request(); }
+  /// Null without TrainerOptions::checkpoints.
+  CheckpointSaver* saver() { return saver_.get(); }
+
   State& state() { return state_; }
   const State& state() const { return state_; }
   Logger& logger() { return logger_; }
@@ -193,6 +227,11 @@ class Trainer {
     MetricCollection metrics;
     // Timestamp::batch of the last evaluation inside fit.
     int64_t evaluated_at = -1;
+  };
+  // Evaluators that are due, or some of them, since an interruption came first.
+  struct PendingEvaluation {
+    Event event;
+    Timestamp before;
   };
 
   explicit Trainer(TrainerOptions& options);
@@ -215,10 +254,15 @@ class Trainer {
 
   // fit_loop.cc
   void fit_loop();
+  void take_up();
+  void finish_batch(const Timestamp& before);
+  void end_epoch();
+  void finish_epoch(const Timestamp& before);
+  bool epoch_is_over() const;
   void log_step();
   void log_data(Duration waited, Duration taken);
   bool done() const;
-  std::optional<Batch> next_train_batch();
+  std::optional<Batch> next_batch(int64_t position);
 
   // train_batch.cc
   void make_step_start();
@@ -237,6 +281,15 @@ class Trainer {
   MetricValues evaluate(BoundEvaluator& evaluator);
   // The loader that is trained on may have been evaluated on, too.
   void return_to_training();
+  absl::Status not_interrupted() const;
+
+  // checkpoints.cc
+  absl::Status set_up_checkpoints(TrainerOptions& options);
+  void save_if_due(Event event, const Timestamp& before);
+  absl::Status save_checkpoint();
+  StateDict live_state() const;
+  absl::Status load_loop(const StateDict& loop);
+  absl::Status roll_back(const Timestamp& bad_step, int64_t samples, int64_t tokens);
 
   State state_;
   Logger logger_;
@@ -244,6 +297,7 @@ class Trainer {
   std::shared_ptr<DataLoader> train_;
   int64_t train_subset_num_batches_;
   bool accumulate_on_tokens_;
+  std::function<bool()> stop_waiting_;
   std::optional<Time> iteration_length_;
   std::vector<BoundEvaluator> evaluators_;
   // Where a step can be repeated: how it began, and how the present evaluation of the loss did
@@ -252,6 +306,19 @@ class Trainer {
   std::optional<StepStart> evaluation_start_;
   // Made when the model is complete.
   std::optional<StepGuard> step_guard_;
+  std::optional<PendingEvaluation> pending_evaluation_;
+  // A checkpoint was loaded: what training has left to do may be its end alone.
+  bool resumed_ = false;
+  // Null when none are saved.
+  std::unique_ptr<CheckpointSaver> saver_;
+  CheckpointSchedule save_schedule_;
+  bool stop_on_failed_save_ = false;
+  std::string checkpoint_folder_;
+  std::string config_text_;
+  // Where a bad step went back to last, how often in a row, and how often at most.
+  std::string rolled_back_to_;
+  int64_t rollbacks_ = 0;
+  int64_t max_rollbacks_ = 0;
   // Since the last logged step.
   Duration data_waited_ = Duration::zero();
   Duration steps_taken_ = Duration::zero();

@@ -162,15 +162,12 @@ void StreamLoader::seek(int64_t epoch, int64_t batch) {
 std::optional<Batch> StreamLoader::next() {
   if (num_batches_ && batch_ >= *num_batches_) return std::nullopt;
   if (options_.read_ahead && prefetcher_ == nullptr) start_thread();
-  const int64_t batch = batch_++;
+  const int64_t batch = batch_;
   static constexpr std::atomic<bool> kNever = false;
   std::optional<MadeBatch> made =
-      prefetcher_ ? prefetcher_->take(epoch_, batch) : make(epoch_, batch, kNever);
-  if (!made) {
-    // It stays the end.
-    batch_ = batch;
-    return std::nullopt;
-  }
+      prefetcher_ ? prefetcher_->take(epoch_, batch, stop_waiting_) : make(epoch_, batch, kNever);
+  if (!made) return std::nullopt;  // it stays the end
+  ++batch_;
   if (!made->broken.empty()) skipped_.add(*made, context(epoch_, batch));
   throw_if_error(made->status);
   return std::move(made->batch);

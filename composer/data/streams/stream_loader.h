@@ -79,6 +79,7 @@ class StreamLoader final : public DataLoader {
   std::optional<Batch> next() override;
 
   int64_t skipped_samples() const override { return skipped_.count(); }
+  void set_stop_waiting(std::function<bool()> stop) override { stop_waiting_ = std::move(stop); }
 
   /// The broken records so far, and how many files and, where known, records the dataset has: a
   /// state is refused when that has changed, since its position would mean other records.
@@ -103,6 +104,7 @@ class StreamLoader final : public DataLoader {
   int64_t epoch_ = 0;
   int64_t batch_ = 0;
   SkippedSamples skipped_;
+  std::function<bool()> stop_waiting_;
 
   // Last: its thread uses batches_.
   std::unique_ptr<StreamPrefetcher> prefetcher_;

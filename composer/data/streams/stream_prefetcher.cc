@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "composer/data/workers/interruptible_wait.h"
 #include "composer/data/workers/single_thread.h"
 
 namespace composer {
@@ -26,7 +27,8 @@ void StreamPrefetcher::stop() {
   work_.notify_all();
 }
 
-std::optional<MadeBatch> StreamPrefetcher::take(int64_t epoch, int64_t batch) {
+std::optional<MadeBatch> StreamPrefetcher::take(int64_t epoch, int64_t batch,
+                                                const std::function<bool()>& stop_waiting) {
   const Position wanted = {epoch, batch};
   std::deque<Item> unwanted;
   std::unique_lock<std::mutex> lock(mutex_);
@@ -42,7 +44,7 @@ std::optional<MadeBatch> StreamPrefetcher::take(int64_t epoch, int64_t batch) {
     cancel_ = true;
   }
   work_.notify_one();
-  ready_.wait(lock, [&] { return !items_.empty(); });
+  wait_interruptibly(ready_, lock, stop_waiting, [&] { return !items_.empty(); });
   std::optional<MadeBatch> made = std::move(items_.front().made);
   items_.pop_front();
   lock.unlock();

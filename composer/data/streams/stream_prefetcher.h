@@ -35,8 +35,10 @@ class StreamPrefetcher {
   /// Ends at once, also while a batch is being made and while that waits for a read.
   ~StreamPrefetcher();
 
-  /// The batch at a position. One that does not come next makes the thread begin anew, there.
-  std::optional<MadeBatch> take(int64_t epoch, int64_t batch);
+  /// The batch at a position. One that does not come next makes the thread begin anew, there. A
+  /// wait for it is given up as `wait_interruptibly` says; the batch can be taken later.
+  std::optional<MadeBatch> take(int64_t epoch, int64_t batch,
+                                const std::function<bool()>& stop_waiting = nullptr);
 
  private:
   struct Position {

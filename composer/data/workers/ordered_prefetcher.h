@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "composer/data/workers/interruptible_wait.h"
 #include "composer/data/workers/worker_threads.h"
 
 namespace composer {
@@ -49,8 +50,9 @@ class OrderedPrefetcher {
   }
 
   /// The value at `position`, made here when no worker has begun it. The workers go on with those
-  /// behind it, below `end`.
-  Value take(int64_t position, int64_t end) {
+  /// behind it, below `end`. A wait for one is given up as `wait_interruptibly` says; the value can
+  /// be taken later.
+  Value take(int64_t position, int64_t end, const std::function<bool()>& stop_waiting = nullptr) {
     std::vector<Value> unwanted;
     std::unique_lock<std::mutex> lock(mutex_);
     const bool jump = position != wanted_;
@@ -76,7 +78,7 @@ class OrderedPrefetcher {
       }
       lock.lock();
     }
-    ready_.wait(lock, [&] { return slot.value.has_value(); });
+    wait_interruptibly(ready_, lock, stop_waiting, [&] { return slot.value.has_value(); });
     waiting_ = false;
     return leave(position, std::exchange(slot.value, std::nullopt), lock);
   }
