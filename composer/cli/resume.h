@@ -71,8 +71,9 @@ absl::StatusOr<config::Run> config_of(const ResumePoint& point);
 /// Where training goes on, in a line.
 std::string describe(const ResumePoint& point);
 
-/// Makes `point` the run's newest checkpoint: good ones that are newer move to RUN/set_aside, which
-/// is logged, since training comes by their places again.
+/// Makes `point` the run's newest checkpoint: newer ones, good or damaged, move to RUN/set_aside,
+/// which is logged, since training comes by their places again. Folders without a readable manifest
+/// stay.
 absl::Status set_aside_newer(const ResumePoint& point, const std::string& run_dir);
 
 }  // namespace composer

@@ -63,9 +63,9 @@ void update(Sha256& hash, const StateDict& state) {
   });
 }
 
-std::string hash_of_part(const StateDict& state, absl::string_view name) {
+StateDict part_of(const StateDict& state, absl::string_view name) {
   const absl::StatusOr<const StateDict*> part = state.child(name);
-  return sha256_of_state(part.ok() ? **part : StateDict());
+  return part.ok() ? **part : StateDict();
 }
 
 bool is_time(absl::string_view name) {
@@ -121,9 +121,11 @@ absl::StatusOr<std::string> metrics_without_times(absl::string_view text) {
   return result;
 }
 
-std::string RunDigest::weights_hash() const { return hash_of_part(state, "model"); }
+std::string RunDigest::weights_hash() const { return sha256_of_state(part_of(state, "model")); }
 
-std::string RunDigest::optimizer_hash() const { return hash_of_part(state, "optimizers"); }
+std::string RunDigest::optimizer_hash() const {
+  return sha256_of_state(part_of(state, "optimizers"));
+}
 
 std::string RunDigest::rest_hash() const {
   StateDict rest;
@@ -156,7 +158,11 @@ absl::StatusOr<RunDigest> digest_of_run(const std::string& run_dir,
 }
 
 std::string first_difference(const RunDigest& a, const RunDigest& b) {
-  std::string path = a.state.first_difference(b.state);
+  for (const char* name : {"model", "optimizers"}) {
+    const std::string path = part_of(a.state, name).first_difference(part_of(b.state, name));
+    if (!path.empty()) return absl::StrCat(name, ".", path);
+  }
+  const std::string path = a.state.first_difference(b.state);
   if (!path.empty() || a.metrics == b.metrics) return path;
   const std::vector<std::string> left = absl::StrSplit(a.metrics, '\n');
   const std::vector<std::string> right = absl::StrSplit(b.metrics, '\n');

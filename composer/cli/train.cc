@@ -207,7 +207,11 @@ class TrainCommand {
   absl::Status load() {
     log_.say(describe(*point_));
     COMPOSER_RETURN_IF_ERROR(record_->begin());
-    COMPOSER_RETURN_IF_ERROR(trainer_->load_checkpoint(point_->checkpoint));
+    if (absl::Status status = trainer_->load_checkpoint(point_->checkpoint); !status.ok()) {
+      // What was allowed to be another model need not take its state.
+      if (!arguments_.allowed_changes.empty()) record_->succeed();
+      return status;
+    }
     point_->checkpoint.state = {};  // as large as the model and its optimizer
     return set_aside_newer(*point_, path());
   }
