@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "composer/cli/interrupt.h"
 #include "composer/cli/plugin_arguments.h"
 #include "composer/config/load_config.h"
 #include "composer/core/registries.h"
@@ -31,9 +32,11 @@ void add_config_arguments(CLI::App& command, ConfigArguments& arguments);
 /// to see, all errors of the config included.
 absl::StatusOr<ResolvedConfig> read_config(const ConfigArguments& arguments);
 
-/// The trainer that `config` describes; it stops on SIGINT and SIGTERM within a SignalScope.
+/// The trainer that `config` describes. Within a SignalScope it is interrupted by SIGINT and
+/// SIGTERM and saves a checkpoint on SIGUSR1; `hooks` are called at its boundaries.
 absl::StatusOr<std::unique_ptr<Trainer>> create_trainer(const config::Run& run,
-                                                        const RunContext& context);
+                                                        const RunContext& context,
+                                                        std::vector<BoundaryHook> hooks = {});
 
 /// What the user is to see of an error that came up after reading: with the place of its field when
 /// it is about one, otherwise with the command's name in front.
