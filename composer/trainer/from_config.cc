@@ -191,6 +191,9 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   if (!context.run_dir.empty()) {
     options.bad_step_dir = context.run_dir + "/bad_steps";
     options.checkpoints = checkpoint_options(run, context.run_dir);
+  } else if (options.on_bad_step == OnBadStep::kRollback) {
+    // Who evaluates or checks a config takes no step.
+    options.on_bad_step = OnBadStep::kStop;
   }
   options.config_text = context.config_text;
   options.activation_checkpointing = run.activation_checkpointing().layers();
