@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
@@ -33,6 +34,19 @@ NamedTensors weights_of(const torch::nn::Module& module) {
   for (const auto& item : module.named_parameters()) weights.emplace_back(item.key(), item.value());
   for (const auto& item : module.named_buffers()) weights.emplace_back(item.key(), item.value());
   return weights;
+}
+
+absl::StatusOr<NamedTensors> read_module_weights(const std::string& path) {
+  absl::StatusOr<SafetensorsFile> file = read_safetensors(path);
+  if (file.ok()) return restore_tied(*file);
+  if (!absl::IsDataLoss(file.status())) return file.status();
+  for (const char* const ending : {".pt", ".pth", ".bin", ".ckpt"}) {
+    if (!absl::EndsWith(path, ending)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is no safetensors file; of torch.save's, `composer import ", path,
+                     " OUT.safetensors` makes one"));
+  }
+  return file.status();
 }
 
 absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTensors& tensors,
@@ -97,8 +111,8 @@ absl::Status load_weights(torch::nn::Module& module, const NamedTensors& tensors
 }
 
 absl::Status load_weights(torch::nn::Module& module, const std::string& path) {
-  COMPOSER_ASSIGN_OR_RETURN(const SafetensorsFile file, read_safetensors(path));
-  return annotate(path, load_weights(module, restore_tied(file)));
+  COMPOSER_ASSIGN_OR_RETURN(const NamedTensors tensors, read_module_weights(path));
+  return annotate(path, load_weights(module, tensors));
 }
 
 absl::Status save_weights(const torch::nn::Module& module, const std::string& path) {

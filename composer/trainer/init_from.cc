@@ -12,8 +12,6 @@
 #include "composer/base/status.h"
 #include "composer/base/suggest.h"
 #include "composer/checkpoint/checkpoint_reader.h"
-#include "composer/checkpoint/named_tensors.h"
-#include "composer/checkpoint/safetensors.h"
 #include "composer/checkpoint/weights.h"
 
 namespace composer {
@@ -34,8 +32,7 @@ absl::StatusOr<NamedTensors> read(const std::string& path) {
   if (fs::exists(fs::path(path) / kManifestName, error)) {
     COMPOSER_RETURN_IF_ERROR(verify_checkpoint(path).status());
   }
-  COMPOSER_ASSIGN_OR_RETURN(const SafetensorsFile file, read_safetensors(path));
-  return restore_tied(file);
+  return read_module_weights(path);
 }
 
 absl::StatusOr<NameMapOptions> name_options(const config::InitFrom& config) {

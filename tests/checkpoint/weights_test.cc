@@ -75,6 +75,9 @@ TEST(WeightsTest, EverythingThatDoesNotFitIsListedAndNothingIsChanged) {
             "    heads.weight  (nearest: head.weight)");
   EXPECT_TRUE(model.named_parameters()["head.bias"].equal(before));
   EXPECT_FALSE(load_weights(model, "missing.safetensors").ok());
+  EXPECT_EQ(load_weights(model, "tests/golden/checkpoint/tied.pt").message(),
+            "tests/golden/checkpoint/tied.pt is no safetensors file; of torch.save's, `composer "
+            "import tests/golden/checkpoint/tied.pt OUT.safetensors` makes one");
 }
 
 TEST(WeightsTest, NamesAreChangedAndChosen) {

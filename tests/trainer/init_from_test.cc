@@ -259,6 +259,8 @@ TEST_F(InitFromTest, MistakesAreSaidAtTheirFields) {
   const std::string path = absl::StrCat("path: '", kCnn, "' ");
   expect_error("path: 'tests/golden/checkpoint/cn.safetensors'", "path",
                "did you mean \"tests/golden/checkpoint/cnn.safetensors\"?");
+  expect_error("path: 'tests/golden/checkpoint/tied.pt'", "path",
+               "`composer import tests/golden/checkpoint/tied.pt OUT.safetensors` makes one");
   expect_error("path: ''", "path", "expected a .safetensors file");
   expect_error("path: '" + folder_ + "'", "path", "is a folder without model.safetensors");
   expect_error(path + "rename { pattern: '^head' replacement: 'x' } rename { pattern: '^headd' }",
