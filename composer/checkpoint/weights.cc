@@ -45,8 +45,16 @@ absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTe
   }
   std::map<std::string, at::Tensor> given;
   if (report.given_twice.empty()) {
-    COMPOSER_ASSIGN_OR_RETURN(const NamedTensors taken, rename_tensors(tensors, map));
-    given.insert(taken.begin(), taken.end());
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : tensors) names.push_back(name);
+    COMPOSER_ASSIGN_OR_RETURN(const auto renamed, map.apply(names));
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (renamed[i]) {
+        given.emplace(*renamed[i], tensors[i].second);
+      } else {
+        report.left_out.push_back(names[i]);
+      }
+    }
   }
   const NamedTensors own = weights_of(module);
   const std::map<std::string, at::Tensor> targets(own.begin(), own.end());
@@ -65,7 +73,8 @@ absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTe
   }
   for (const auto& [name, target] : targets) {
     const bool tied = covered.count(target.unsafeGetTensorImpl()) > 0;
-    if (given.count(name) == 0 && !tied && map.takes(name)) report.missing.push_back(name);
+    if (given.count(name) > 0 || tied) continue;
+    (map.takes(name) ? report.missing : report.kept).push_back(name);
   }
   const bool acceptable =
       options.strict ? report.fits() : report.given_twice.empty() && report.mismatched.empty();
@@ -89,7 +98,7 @@ absl::Status load_weights(torch::nn::Module& module, const NamedTensors& tensors
 
 absl::Status load_weights(torch::nn::Module& module, const std::string& path) {
   COMPOSER_ASSIGN_OR_RETURN(const SafetensorsFile file, read_safetensors(path));
-  return annotate(path, load_weights(module, file.tensors));
+  return annotate(path, load_weights(module, restore_tied(file)));
 }
 
 absl::Status save_weights(const torch::nn::Module& module, const std::string& path) {

@@ -25,7 +25,7 @@ struct LoadWeightsOptions {
 };
 
 /// Copies tensors into the parameters and buffers of the same names, whatever their memory format,
-/// device or floating-point type. The result says what was missing or unexpected.
+/// device or floating-point type. The result says what was missing, unexpected or not taken.
 /// InvalidArgument, and nothing is changed, when they do not fit; the message lists every name that
 /// does not, with the nearest one. A name may be missing when its tensor comes under another (tied
 /// weights).

@@ -68,6 +68,7 @@ std::string error_text(absl::string_view command, const ResolvedConfig& config,
 }
 
 void keep_for_evaluation(config::Run& run) {
+  if (run.has_weights()) run.clear_init_from();
   run.clear_train();
   run.clear_max_duration();
   run.clear_optimizer();

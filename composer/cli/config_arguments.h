@@ -44,7 +44,8 @@ std::string error_text(absl::string_view command, const ResolvedConfig& config,
                        const absl::Status& status);
 
 /// Takes out what evaluation and prediction do without: training data, optimizer, schedules,
-/// callbacks, and every logger but the console, since these commands make no folder.
+/// callbacks, and every logger but the console, since these commands make no folder; and
+/// `init_from` beside `weights`, which are what training came to.
 void keep_for_evaluation(config::Run& run);
 
 /// True when progress may be drawn in place on stderr.

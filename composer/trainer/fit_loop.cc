@@ -30,10 +30,7 @@ void Trainer::fit_loop() {
       engine_.run(Event::kBeforeDataloader);
       std::optional<Batch> next = next_batch(s.timestamp.batch_in_epoch);
       const auto waited = std::chrono::steady_clock::now() - start;
-      if (s.interrupted) {
-        save_if_due(Event::kBatchCheckpoint, before);
-        break;
-      }
+      if (s.interrupted) break;
       if (!next) {
         exhausted = true;
         break;
@@ -65,7 +62,7 @@ void Trainer::fit_loop() {
     end_epoch();
   }
   // The rest is for whoever takes the run up again.
-  if (s.interrupted) return;
+  if (s.interrupted) return save_if_due(Event::kBatchCheckpoint, s.timestamp);
   engine_.run(Event::kFitEnd);
   logger_.flush(s.timestamp);
   run_due_evaluators(Event::kFitEnd, s.timestamp);
