@@ -40,7 +40,8 @@ struct RunDigest {
 absl::StatusOr<RunDigest> digest_of_run(const std::string& run_dir,
                                         const std::string& metrics_file);
 
-/// The first entry in which two runs differ, weights first: "model.fc1.weight" or "metrics, line 12:
+/// The first entry in which two runs differ, weights first: "model.fc1.weight" or "metrics, line
+/// 12:
 /// {...} or {...}"; empty when there is none.
 std::string first_difference(const RunDigest& a, const RunDigest& b);
 

@@ -160,8 +160,14 @@ class TrainCommand {
     std::vector<BoundaryHook> hooks;
     if (stop_at_) hooks.push_back(stop_at(*stop_at_));
     if (record_) hooks.push_back([this](State& state) { record_->look(); });
+    config::Run run = run_;
+    if (point_) {
+      // The checkpoint has the weights, wherever they came from at first.
+      run.clear_weights();
+      run.clear_init_from();
+    }
     auto trainer = create_trainer(
-        run_, {.run_dir = path(), .terminal = terminal_, .config_text = print_resolved(config_)},
+        run, {.run_dir = path(), .terminal = terminal_, .config_text = print_resolved(config_)},
         std::move(hooks));
     if (!trainer.ok()) return Failure{trainer.status(), exit_code_of_setup(trainer.status())};
     trainer_ = *std::move(trainer);

@@ -183,6 +183,17 @@ TEST(ResumeTest, AnOlderCheckpointTakesThePlaceOfNewerOnes) {
   EXPECT_EQ(first_difference(digest(folder + "/runs/a"), unbroken()), "");
 }
 
+TEST(ResumeTest, NeedsNoWeightsButTheCheckpoints) {
+  const std::string folder = fresh_folder();
+  train_in_part(folder);
+  const std::string first = "runs/a/model.safetensors";
+  const std::string init_from = absl::StrCat("init_from={path: '", first, "'}");
+  ASSERT_EQ(train(folder, {"run_name=b", init_from, "--stop-at=20ba"}).exit_code, 0);
+  fs::remove(absl::StrCat(folder, "/", first));
+  const CommandResult resumed = train(folder, {"--resume=runs/b", init_from});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+}
+
 TEST(ResumeTest, ARunThatWasKilledBeforeItsFirstCheckpointBeginsAgain) {
   const std::string folder = fresh_folder();
   fs::create_directories(folder + "/runs/a");

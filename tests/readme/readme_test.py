@@ -104,6 +104,12 @@ def main(composer, train_classifier, custom_algorithm):
         check("18 of 19 tensors" in said and "left out 1: head.weight; 2 of the model keep" in said,
               f"of the README's init_from is said:\n{said}")
 
+    # The hashes are the machine's, the rest is the command's.
+    command = "composer verify-resume examples/configs/synthetic_mlp.textproto --at=20ba --at=33ba"
+    said = run(composer, *command.split()[1:]).stderr
+    check(re.sub(r"[0-9a-f]{64}", "HASH", said) == re.sub(r"[0-9a-f]{64}", "HASH", block(readme, command)),
+          f"verify-resume says:\n{said}")
+
     for match in re.finditer(r"`((?:composer|algorithms|examples|proto|models|tests|benchmarks)/[\w/.*]+)`", readme):
         path = match.group(1)
         check(not path.endswith((".cc", ".h", ".textproto")) or pathlib.Path(path).exists(),
