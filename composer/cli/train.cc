@@ -159,7 +159,7 @@ class TrainCommand {
   std::optional<Failure> make_trainer() {
     std::vector<BoundaryHook> hooks;
     if (stop_at_) hooks.push_back(stop_at(*stop_at_));
-    if (record_) hooks.push_back([this](State& state) { record_->look(); });
+    if (record_) hooks.push_back([this](State& state) { record_->succeed(); });
     config::Run run = run_;
     if (point_) {
       // The checkpoint has the weights, wherever they came from at first.
@@ -239,7 +239,7 @@ class TrainCommand {
       return fail({status, exit_code_of_setup(status)});
     }
     place_->directory.keep();
-    if (record_) status.ok() ? record_->succeed() : record_->look_at_last();
+    if (record_ && status.ok()) record_->succeed();
     if (status.ok()) status = save_weights(*state.model, path() + "/model.safetensors");
     say_all(log_, end_summary(*trainer_));
     for (const std::string& line : timing_summary(*trainer_)) log_.note(line);

@@ -120,7 +120,6 @@ StateDict Trainer::live_state() const {
 absl::Status Trainer::load_loop(const StateDict& loop) {
   COMPOSER_ASSIGN_OR_RETURN(const int64_t bad_steps, loop.integer("bad_steps_in_a_row"));
   step_guard_->forget(bad_steps);
-  pending_evaluation_.reset();
   if (const auto event = loop.string("pending_event"); event.ok()) {
     COMPOSER_ASSIGN_OR_RETURN(const StateDict* before, loop.child("pending_before"));
     COMPOSER_ASSIGN_OR_RETURN(const Timestamp time, timestamp_from(*before));
@@ -147,8 +146,12 @@ StateDict Trainer::state_dict() const { return live_state().cloned(); }
 absl::Status Trainer::load_state_dict(const StateDict& state) {
   return catch_exceptions([&]() -> absl::Status {
     COMPOSER_RETURN_IF_ERROR(restore(state_, state));
-    COMPOSER_ASSIGN_OR_RETURN(const StateDict* loop, state.child("loop"));
-    COMPOSER_RETURN_IF_ERROR(annotate("loop", load_loop(*loop)));
+    step_guard_->forget();
+    pending_evaluation_.reset();
+    // composer::snapshot has none.
+    if (const auto loop = state.child("loop"); loop.ok()) {
+      COMPOSER_RETURN_IF_ERROR(annotate("loop", load_loop(**loop)));
+    }
     resumed_ = true;
     return absl::OkStatus();
   });
