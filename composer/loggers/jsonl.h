@@ -19,6 +19,9 @@ namespace composer {
 /// has completed, then come the metrics by name; NaN and infinities are `null`. A line is handed to
 /// the system whole, when it is logged: a reader never sees a part of one, and a crash loses none.
 /// What cannot be written (a full disk) ends the run with the file and the reason.
+///
+/// A checkpoint knows how long the file was, and loading it cuts off what was logged later: those
+/// steps are taken again, and no line comes twice.
 class JsonlLogger : public LoggerDestination {
  public:
   using Config = config::Jsonl;
@@ -34,7 +37,15 @@ class JsonlLogger : public LoggerDestination {
 
   bool due(const Timestamp& before, const Timestamp& after) override;
   void log_metrics(const MetricValues& metrics, const Timestamp& now) override;
+  void fit_start(State& state, Logger& logger) override;
   void epoch_start(State& state, Logger& logger) override;
+
+  /// "offset": the bytes of the file, which are on the disk when this returns. Throws when they
+  /// cannot be brought there.
+  StateDict state_dict() const override;
+  /// Cuts the file to the state's offset; an empty state is that of a run's beginning. A file that
+  /// is shorter, as after a power cut or when somebody removed it, is only warned of.
+  absl::Status load_state_dict(const StateDict& state) override;
 
  private:
   JsonlLogger(std::string path, int file, Time interval)

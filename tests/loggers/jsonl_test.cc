@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -134,6 +135,60 @@ TEST(JsonlLoggerTest, AnIntervalInEpochsMeansTheLastStepOfAnEpoch) {
     now = now.next_epoch();
   }
   EXPECT_EQ(due, (std::vector<int64_t>{6, 12}));
+}
+
+TEST(JsonlLoggerTest, AnIntervalInEpochsHoldsInARunThatIsResumedInsideAnEpoch) {
+  const auto logger = JsonlLogger::open(fresh_folder() + "/m", Time::epochs(1));
+  ASSERT_TRUE(logger.ok());
+  State state;
+  state.dataloader_length = 3;
+  Logger unused;
+  (*logger)->fit_start(state, unused);
+  const Timestamp before = Timestamp().next_batch(8).next_batch(8);
+  EXPECT_TRUE((*logger)->due(before, before.next_batch(8)));
+}
+
+TEST(JsonlLoggerTest, LoadingCutsWhatWasLoggedAfterTheSave) {
+  const std::string path = fresh_folder() + "/m";
+  StateDict saved;
+  {
+    const auto logger = JsonlLogger::open(path, Time::batches(1));
+    ASSERT_TRUE(logger.ok());
+    (*logger)->log_metrics({{"a", 1}}, at_batch(1));
+    saved = (*logger)->state_dict();
+    (*logger)->log_metrics({{"a", 2}}, at_batch(2));
+  }
+  const std::string first = lines_of(path).at(0);
+  EXPECT_EQ(*saved.integer("offset"), first.size() + 1);
+  const auto logger = JsonlLogger::open(path, Time::batches(1));
+  ASSERT_TRUE((*logger)->load_state_dict(saved).ok());
+  EXPECT_EQ(lines_of(path), (std::vector<std::string>{first}));
+  (*logger)->log_metrics({{"a", 3}}, at_batch(2));
+  const std::vector<std::string> lines = lines_of(path);
+  ASSERT_EQ(lines.size(), 2);
+  EXPECT_TRUE(absl::StrContains(lines[1], "\"a\":3")) << lines[1];
+
+  ASSERT_TRUE((*logger)->load_state_dict({}).ok()) << "the beginning of a run";
+  EXPECT_TRUE(lines_of(path).empty());
+}
+
+// As after a power cut.
+TEST(JsonlLoggerTest, AFileThatIsTooShortGoesOnAfterItsLastWholeLine) {
+  const std::string path = fresh_folder() + "/m";
+  const auto logger = JsonlLogger::open(path, Time::batches(1));
+  ASSERT_TRUE(logger.ok());
+  (*logger)->log_metrics({{"a", 1}}, at_batch(1));
+  const std::string first = lines_of(path).at(0);
+  (*logger)->log_metrics({{"a", 2}}, at_batch(2));
+  const StateDict saved = (*logger)->state_dict();
+  std::filesystem::resize_file(path, first.size() + 9);
+
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE((*logger)->load_state_dict(saved).ok());
+  const std::string warning = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(lines_of(path), (std::vector<std::string>{first}));
+  const int64_t missing = *saved.integer("offset") - static_cast<int64_t>(first.size()) - 9;
+  EXPECT_TRUE(absl::StrContains(warning, absl::StrCat(missing, " bytes of lines"))) << warning;
 }
 
 TEST(JsonlLoggerTest, NamesTheFieldAndTheFileThatCannotBeOpened) {
