@@ -30,10 +30,7 @@ void Trainer::fit_loop() {
       engine_.run(Event::kBeforeDataloader);
       std::optional<Batch> next = next_batch(s.timestamp.batch_in_epoch);
       const auto waited = std::chrono::steady_clock::now() - start;
-      if (s.interrupted) {
-        save_if_due(Event::kBatchCheckpoint, before);
-        break;
-      }
+      if (s.interrupted) break;
       if (!next) {
         exhausted = true;
         break;
@@ -65,7 +62,7 @@ void Trainer::fit_loop() {
     end_epoch();
   }
   // The rest is for whoever takes the run up again.
-  if (s.interrupted) return;
+  if (s.interrupted) return save_if_due(Event::kBatchCheckpoint, s.timestamp);
   engine_.run(Event::kFitEnd);
   logger_.flush(s.timestamp);
   run_due_evaluators(Event::kFitEnd, s.timestamp);
@@ -82,7 +79,7 @@ void Trainer::take_up() {
 
 void Trainer::finish_batch(const Timestamp& before) {
   run_due_evaluators(Event::kBatchEnd, before);
-  engine_.run(Event::kBatchCheckpoint);
+  if (!pending_evaluation_) engine_.run(Event::kBatchCheckpoint);
   save_if_due(Event::kBatchCheckpoint, before);
 }
 
@@ -97,7 +94,7 @@ void Trainer::end_epoch() {
 void Trainer::finish_epoch(const Timestamp& before) {
   State& s = state_;
   run_due_evaluators(Event::kEpochEnd, before);
-  engine_.run(Event::kEpochCheckpoint);
+  if (!pending_evaluation_) engine_.run(Event::kEpochCheckpoint);
   if (!pending_evaluation_ && iteration_length_ &&
       s.timestamp.epoch_in_iteration >= iteration_length_->value()) {
     s.timestamp = s.timestamp.next_iteration();
