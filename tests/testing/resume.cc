@@ -99,8 +99,9 @@ void expect_exact_chain(const MakeRun& run, const std::vector<Stop>& chain,
     const Result part = train(run, folder, {.stop = stop, .interval = "0ep", .from = from});
     ASSERT_TRUE(part.interrupted) << event_name(stop.event) << " never fires after " << stop.batch
                                   << " batches";
-    ASSERT_FALSE(part.newest.empty());
-    from = part.newest;
+    // Nothing is saved where nothing was trained since the checkpoint that was read.
+    if (!part.newest.empty()) from = part.newest;
+    ASSERT_FALSE(from.empty());
   }
   const Result last = train(run, folder, {.interval = "0ep", .from = from});
   EXPECT_FALSE(last.interrupted);
