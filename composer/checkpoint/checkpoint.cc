@@ -34,8 +34,6 @@ constexpr char kOptimizerFile[] = "optimizer.safetensors";
 constexpr char kStateFile[] = "state.safetensors";
 constexpr char kHuggingfaceFile[] = "config.json";
 constexpr char kConfigFile[] = "config.textproto";
-// Resolved configs have some kilobytes.
-constexpr size_t kMaxConfigSize = size_t{64} << 20;
 
 // Parts of the state with a file of their own.
 constexpr char kModel[] = "model";
@@ -203,14 +201,8 @@ class Folder {
   Folder(std::string path, Manifest manifest)
       : path_(std::move(path)), manifest_(std::move(manifest)) {}
 
-  // A file of that name that the manifest does not have is none of the checkpoint's.
-  bool has(absl::string_view name) const {
-    return std::any_of(manifest_.files.begin(), manifest_.files.end(),
-                       [&](const ManifestFile& file) { return file.name == name; });
-  }
-
   absl::StatusOr<std::string> path_to(absl::string_view name) const {
-    if (has(name)) return absl::StrCat(path_, "/", name);
+    if (find(name) != manifest_.files.end()) return absl::StrCat(path_, "/", name);
     return absl::DataLossError(absl::StrCat(path_, ": the checkpoint has no ", name));
   }
 
@@ -221,11 +213,18 @@ class Folder {
 
   // Empty when there is none.
   absl::StatusOr<std::string> read_text(absl::string_view name) const {
-    if (!has(name)) return std::string();
-    return read_small_file(absl::StrCat(path_, "/", name), kMaxConfigSize);
+    const auto file = find(name);
+    if (file == manifest_.files.end()) return std::string();
+    return read_small_file(absl::StrCat(path_, "/", name), file->size);
   }
 
  private:
+  // A file of that name that the manifest does not have is none of the checkpoint's.
+  std::vector<ManifestFile>::const_iterator find(absl::string_view name) const {
+    return std::find_if(manifest_.files.begin(), manifest_.files.end(),
+                        [&](const ManifestFile& file) { return file.name == name; });
+  }
+
   std::string path_;
   Manifest manifest_;
 };

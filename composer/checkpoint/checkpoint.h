@@ -39,6 +39,8 @@ struct RunConditions {
 ///                           algorithms, callbacks, metrics in flight; the conditions
 ///   config.textproto        the resolved config
 ///   manifest.json           sizes and SHA-256 of these (manifest.h)
+///
+/// What is empty or absent has no file.
 struct Checkpoint {
   StateDict state;
   /// Of the run; empty for one that was made in code.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "composer/base/exceptions.h"
@@ -51,13 +52,11 @@ struct CheckpointSaver::Impl {
                      .now = absl::Now(),
                      .world_size = static_cast<int>(live.conditions.world_size)}));
     if (!options.background) return write(folder_name, live);
-    const absl::Time start = absl::Now();
     Checkpoint copy = live;
     copy.state = memory.copy(live.state);
-    VLOG(1) << "copied the state in " << absl::ToDoubleSeconds(absl::Now() - start) << " s";
     thread = std::thread([this, folder_name, copy = std::move(copy)] {
       yield_to_training();
-      result = write(folder_name, copy);
+      result = catch_exceptions([&] { return write(folder_name, copy); });
     });
     return absl::OkStatus();
   }
@@ -67,7 +66,8 @@ struct CheckpointSaver::Impl {
     const std::string path = absl::StrCat(options.folder, "/", folder_name);
     COMPOSER_RETURN_IF_ERROR(annotate(absl::StrCat("saving ", path),
                                       write_checkpoint(options.folder, folder_name, checkpoint)));
-    LOG(INFO) << "saved " << path << " in " << absl::ToDoubleSeconds(absl::Now() - start) << " s";
+    LOG(INFO) << absl::StrFormat("saved %s in %.2f s", path,
+                                 absl::ToDoubleSeconds(absl::Now() - start));
     {
       const std::lock_guard lock(mutex);
       newest = path;

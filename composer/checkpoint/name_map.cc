@@ -14,6 +14,8 @@ namespace {
 // std::regex matches by recursion.
 constexpr size_t kMaxName = 1000;
 
+std::string rule_field(size_t index) { return absl::StrCat("rename[", index, "].pattern"); }
+
 bool matches(const std::regex& regex, const std::string& name) {
   return std::regex_search(name, regex);
 }
@@ -43,11 +45,14 @@ absl::StatusOr<NameMap::Pattern> NameMap::compile(const std::string& text) {
 }
 
 absl::StatusOr<std::vector<NameMap::Pattern>> NameMap::compile(
-    const std::vector<std::string>& texts) {
+    absl::string_view field, const std::vector<std::string>& texts) {
   std::vector<Pattern> patterns;
   for (const std::string& text : texts) {
-    COMPOSER_ASSIGN_OR_RETURN(Pattern pattern, compile(text));
-    patterns.push_back(std::move(pattern));
+    absl::StatusOr<Pattern> pattern = compile(text);
+    if (!pattern.ok()) {
+      return in_field(absl::StrCat(field, "[", patterns.size(), "]"), pattern.status());
+    }
+    patterns.push_back(*std::move(pattern));
   }
   return patterns;
 }
@@ -55,11 +60,12 @@ absl::StatusOr<std::vector<NameMap::Pattern>> NameMap::compile(
 absl::StatusOr<NameMap> NameMap::create(const NameMapOptions& options) {
   NameMap map;
   for (const RenameRule& rule : options.rename) {
-    COMPOSER_ASSIGN_OR_RETURN(Pattern pattern, compile(rule.pattern));
-    map.rename_.emplace_back(std::move(pattern), rule.replacement);
+    absl::StatusOr<Pattern> pattern = compile(rule.pattern);
+    if (!pattern.ok()) return in_field(rule_field(map.rename_.size()), pattern.status());
+    map.rename_.emplace_back(*std::move(pattern), rule.replacement);
   }
-  COMPOSER_ASSIGN_OR_RETURN(map.only_, compile(options.only));
-  COMPOSER_ASSIGN_OR_RETURN(map.skip_, compile(options.skip));
+  COMPOSER_ASSIGN_OR_RETURN(map.only_, compile("only", options.only));
+  COMPOSER_ASSIGN_OR_RETURN(map.skip_, compile("skip", options.skip));
   return map;
 }
 
@@ -85,25 +91,27 @@ absl::StatusOr<std::vector<std::optional<std::string>>> NameMap::apply(
       used[i] = true;
       name = std::regex_replace(name, pattern.regex, replacement);
       if (name.size() > kMaxName) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(json_quote(pattern.text), " makes a name of ", name.size(), " bytes"));
+        return field_error(rule_field(i), absl::StrCat(json_quote(pattern.text),
+                                                       " makes a name of ", name.size(), " bytes"));
       }
     }
     renamed.push_back(std::move(name));
   }
-  const auto unused = [&](const std::string& pattern) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        json_quote(pattern), " matches none of the ", names.size(), " names",
-        renamed.empty() ? "" : absl::StrCat(", such as ", json_quote(renamed.front()))));
+  const auto unused = [&](const std::string& field, const std::string& pattern) {
+    return field_error(
+        field, absl::StrCat(
+                   json_quote(pattern), " matches none of the ", names.size(), " names",
+                   renamed.empty() ? "" : absl::StrCat(", such as ", json_quote(renamed.front()))));
   };
   for (size_t i = 0; i < rename_.size(); ++i) {
-    if (!used[i]) return unused(rename_[i].first.text);
+    if (!used[i]) return unused(rule_field(i), rename_[i].first.text);
   }
-  for (const std::vector<Pattern>* const patterns : {&only_, &skip_}) {
-    for (const Pattern& pattern : *patterns) {
+  for (const auto& [field, patterns] : {std::pair("only", &only_), std::pair("skip", &skip_)}) {
+    for (size_t i = 0; i < patterns->size(); ++i) {
+      const Pattern& pattern = (*patterns)[i];
       if (std::none_of(renamed.begin(), renamed.end(),
                        [&](const std::string& name) { return matches(pattern.regex, name); })) {
-        return unused(pattern.text);
+        return unused(absl::StrCat(field, "[", i, "]"), pattern.text);
       }
     }
   }
@@ -113,14 +121,14 @@ absl::StatusOr<std::vector<std::optional<std::string>>> NameMap::apply(
   for (size_t i = 0; i < names.size(); ++i) {
     if (!takes(renamed[i])) continue;
     if (renamed[i].empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the rules leave nothing of the name ", json_quote(names[i])));
+      return field_error(
+          "rename", absl::StrCat("the rules leave nothing of the name ", json_quote(names[i])));
     }
     const auto [found, added] = sources.emplace(renamed[i], i);
     if (!added) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("by the rules ", json_quote(names[found->second]), " and ",
-                       json_quote(names[i]), " are both called ", json_quote(renamed[i])));
+      return field_error("rename", absl::StrCat("by the rules ", json_quote(names[found->second]),
+                                                " and ", json_quote(names[i]), " are both called ",
+                                                json_quote(renamed[i])));
     }
     result[i] = std::move(renamed[i]);
   }

@@ -34,7 +34,8 @@ struct NameMapOptions {
 /// Which tensors of a file are taken, and under which names.
 class NameMap {
  public:
-  /// InvalidArgument names the expression that is none.
+  /// InvalidArgument names the expression that is none. Errors carry the field of the options that
+  /// they are about, "rename[0].pattern" (see base/status.h).
   static absl::StatusOr<NameMap> create(const NameMapOptions& options);
 
   /// The new name of each, or nothing where it is left out. InvalidArgument when two come out
@@ -53,7 +54,8 @@ class NameMap {
   };
 
   static absl::StatusOr<Pattern> compile(const std::string& text);
-  static absl::StatusOr<std::vector<Pattern>> compile(const std::vector<std::string>& texts);
+  static absl::StatusOr<std::vector<Pattern>> compile(absl::string_view field,
+                                                      const std::vector<std::string>& texts);
 
   std::vector<std::pair<Pattern, std::string>> rename_;
   std::vector<Pattern> only_;

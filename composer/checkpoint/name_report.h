@@ -15,6 +15,9 @@ struct NameReport {
   std::vector<std::pair<std::string, std::string>> mismatched;
   /// Among the weights, and not of the model.
   std::vector<std::string> unexpected;
+  /// Those of the weights, and of the model, that were not to be taken, which is nothing wrong.
+  std::vector<std::string> left_out;
+  std::vector<std::string> kept;
 
   bool fits() const;
   /// Lines by kind, the first names of each with the nearest of the others: "\n  missing (1):\n

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
@@ -35,6 +36,19 @@ NamedTensors weights_of(const torch::nn::Module& module) {
   return weights;
 }
 
+absl::StatusOr<NamedTensors> read_module_weights(const std::string& path) {
+  absl::StatusOr<SafetensorsFile> file = read_safetensors(path);
+  if (file.ok()) return restore_tied(*file);
+  if (!absl::IsDataLoss(file.status())) return file.status();
+  for (const char* const ending : {".pt", ".pth", ".bin", ".ckpt"}) {
+    if (!absl::EndsWith(path, ending)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is no safetensors file; of torch.save's, `composer import ", path,
+                     " OUT.safetensors` makes one"));
+  }
+  return file.status();
+}
+
 absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTensors& tensors,
                                         const LoadWeightsOptions& options) {
   COMPOSER_ASSIGN_OR_RETURN(const NameMap map, NameMap::create(options.names));
@@ -45,8 +59,16 @@ absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTe
   }
   std::map<std::string, at::Tensor> given;
   if (report.given_twice.empty()) {
-    COMPOSER_ASSIGN_OR_RETURN(const NamedTensors taken, rename_tensors(tensors, map));
-    given.insert(taken.begin(), taken.end());
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : tensors) names.push_back(name);
+    COMPOSER_ASSIGN_OR_RETURN(const auto renamed, map.apply(names));
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (renamed[i]) {
+        given.emplace(*renamed[i], tensors[i].second);
+      } else {
+        report.left_out.push_back(names[i]);
+      }
+    }
   }
   const NamedTensors own = weights_of(module);
   const std::map<std::string, at::Tensor> targets(own.begin(), own.end());
@@ -65,7 +87,8 @@ absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTe
   }
   for (const auto& [name, target] : targets) {
     const bool tied = covered.count(target.unsafeGetTensorImpl()) > 0;
-    if (given.count(name) == 0 && !tied && map.takes(name)) report.missing.push_back(name);
+    if (given.count(name) > 0 || tied) continue;
+    (map.takes(name) ? report.missing : report.kept).push_back(name);
   }
   const bool acceptable =
       options.strict ? report.fits() : report.given_twice.empty() && report.mismatched.empty();
@@ -88,8 +111,8 @@ absl::Status load_weights(torch::nn::Module& module, const NamedTensors& tensors
 }
 
 absl::Status load_weights(torch::nn::Module& module, const std::string& path) {
-  COMPOSER_ASSIGN_OR_RETURN(const SafetensorsFile file, read_safetensors(path));
-  return annotate(path, load_weights(module, file.tensors));
+  COMPOSER_ASSIGN_OR_RETURN(const NamedTensors tensors, read_module_weights(path));
+  return annotate(path, load_weights(module, tensors));
 }
 
 absl::Status save_weights(const torch::nn::Module& module, const std::string& path) {

@@ -16,6 +16,11 @@ namespace composer {
 /// "norm.running_mean", "norm.num_batches_tracked". They share the module's memory.
 NamedTensors weights_of(const torch::nn::Module& module);
 
+/// The tensors of a safetensors file, or what else read_safetensors reads, tied ones under all
+/// their names. The error of a file that is torch.save's by its name says what makes safetensors of
+/// it.
+absl::StatusOr<NamedTensors> read_module_weights(const std::string& path);
+
 struct LoadWeightsOptions {
   /// How the tensors' names become the module's, and which are loaded. Parameters and buffers of
   /// names that are not taken keep their values and are not missed.
@@ -25,7 +30,7 @@ struct LoadWeightsOptions {
 };
 
 /// Copies tensors into the parameters and buffers of the same names, whatever their memory format,
-/// device or floating-point type. The result says what was missing or unexpected.
+/// device or floating-point type. The result says what was missing, unexpected or not taken.
 /// InvalidArgument, and nothing is changed, when they do not fit; the message lists every name that
 /// does not, with the nearest one. A name may be missing when its tensor comes under another (tied
 /// weights).

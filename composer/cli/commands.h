@@ -9,8 +9,10 @@ namespace composer {
 // Each adds one subcommand to the command line. When it is the one that was chosen, it runs while
 // the arguments are parsed, and `exit_code` holds one of exit_codes.h afterwards.
 
-/// composer train CONFIG [field=value ...]
+/// composer train CONFIG [--resume] [field=value ...]
 void add_train(CLI::App& app, int& exit_code);
+/// composer verify-resume CONFIG --at=TIME [field=value ...]
+void add_verify_resume(CLI::App& app, int& exit_code);
 /// composer eval CONFIG weights=FILE [field=value ...]
 void add_eval(CLI::App& app, int& exit_code);
 /// composer predict CONFIG weights=FILE --output FILE [field=value ...]

@@ -8,7 +8,6 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
-#include "composer/cli/interrupt.h"
 #include "composer/config/chosen_item.h"
 #include "composer/trainer/from_config.h"
 
@@ -45,10 +44,17 @@ absl::StatusOr<ResolvedConfig> read_config(const ConfigArguments& arguments) {
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> create_trainer(const config::Run& run,
-                                                        const RunContext& context) {
+                                                        const RunContext& context,
+                                                        std::vector<BoundaryHook> hooks) {
   COMPOSER_ASSIGN_OR_RETURN(TrainerOptions options, build_trainer_options(run, context));
-  options.callbacks.push_back(std::make_unique<InterruptCallback>());
+  auto callback = std::make_unique<InterruptCallback>(std::move(hooks));
+  InterruptCallback& interrupt = *callback;
+  options.callbacks.push_back(std::move(callback));
+  options.stop_waiting = SignalScope::pending;
   auto trainer = Trainer::create(std::move(options));
+  if (trainer.ok()) {
+    interrupt.set_save([trainer = trainer->get()] { trainer->request_save(); });
+  }
   if (trainer.ok() && run.has_train()) {
     COMPOSER_RETURN_IF_ERROR(check_schedulers(run, **trainer));
   }
@@ -62,6 +68,7 @@ std::string error_text(absl::string_view command, const ResolvedConfig& config,
 }
 
 void keep_for_evaluation(config::Run& run) {
+  if (run.has_weights()) run.clear_init_from();
   run.clear_train();
   run.clear_max_duration();
   run.clear_optimizer();

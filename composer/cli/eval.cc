@@ -28,7 +28,7 @@ int eval(const ConfigArguments& arguments) {
     log.fail(error_text("eval", *config, status));
     return exit_code;
   };
-  if (!run.has_weights()) {
+  if (!run.has_weights() && !run.has_init_from()) {
     return fail(absl::InvalidArgumentError("which weights? add weights=FILE, such as "
                                            "weights=runs/NAME/model.safetensors"),
                 kExitUsage);

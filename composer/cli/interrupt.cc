@@ -6,8 +6,6 @@
 #include <atomic>
 #include <cerrno>
 
-#include "absl/strings/str_cat.h"
-#include "composer/base/exceptions.h"
 #include "composer/cli/exit_codes.h"
 #include "composer/core/state.h"
 
@@ -16,7 +14,8 @@ namespace {
 
 // A signal handler has nothing but globals.
 std::atomic<int> first_signal = 0;
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<bool> save_requested = false;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 // Calls only what is safe in a signal handler.
 void handle(int signal) {
@@ -28,16 +27,22 @@ void handle(int signal) {
   errno = saved;
 }
 
+void handle_save(int signal) { save_requested = true; }
+
 // What was started with a signal ignored, as nohup does, goes on ignoring it.
-void take(int signal, const struct sigaction& action, struct sigaction& before) {
+void take(int signal, void (*handler)(int), struct sigaction& before) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
   sigaction(signal, nullptr, &before);
   if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
 }
 
-void throw_if_interrupted() {
-  const int signal = SignalScope::received();
-  if (signal == 0) return;
-  throw_if_error(absl::CancelledError(absl::StrCat("stopped by ", signal_name(signal))));
+void interrupt_if_signalled(State& state) {
+  if (const int signal = SignalScope::received(); signal != 0) {
+    state.interrupt(signal_name(signal));
+  }
 }
 
 }  // namespace
@@ -45,37 +50,55 @@ void throw_if_interrupted() {
 struct SignalScope::Handlers {
   struct sigaction interrupt;
   struct sigaction terminate;
+  struct sigaction save;
 };
 
 SignalScope::SignalScope() : before_(std::make_unique<Handlers>()) {
   first_signal = 0;
-  struct sigaction action = {};
-  action.sa_handler = handle;
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  take(SIGINT, action, before_->interrupt);
-  take(SIGTERM, action, before_->terminate);
+  save_requested = false;
+  take(SIGINT, handle, before_->interrupt);
+  take(SIGTERM, handle, before_->terminate);
+  take(SIGUSR1, handle_save, before_->save);
 }
 
 SignalScope::~SignalScope() {
   sigaction(SIGINT, &before_->interrupt, nullptr);
   sigaction(SIGTERM, &before_->terminate, nullptr);
+  sigaction(SIGUSR1, &before_->save, nullptr);
 }
 
 int SignalScope::received() { return first_signal.load(std::memory_order_relaxed); }
 
-const char* signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
-
-void InterruptCallback::batch_end(State& state, Logger& logger) {
-  if (const int signal = SignalScope::received(); signal != 0) {
-    state.stop_training(signal_name(signal));
-  }
+bool SignalScope::take_save_request() {
+  return save_requested.load(std::memory_order_relaxed) && save_requested.exchange(false);
 }
 
-void InterruptCallback::eval_start(State& state, Logger& logger) { throw_if_interrupted(); }
+const char* signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
 
-void InterruptCallback::eval_batch_end(State& state, Logger& logger) { throw_if_interrupted(); }
+void InterruptCallback::at_boundary(State& state) {
+  interrupt_if_signalled(state);
+  for (const BoundaryHook& hook : hooks_) hook(state);
+}
 
-void InterruptCallback::predict_batch_end(State& state, Logger& logger) { throw_if_interrupted(); }
+void InterruptCallback::batch_end(State& state, Logger& logger) {
+  at_boundary(state);
+  if (save_ && SignalScope::take_save_request()) save_();
+}
+
+void InterruptCallback::epoch_end(State& state, Logger& logger) { at_boundary(state); }
+
+void InterruptCallback::eval_start(State& state, Logger& logger) { interrupt_if_signalled(state); }
+
+void InterruptCallback::eval_batch_end(State& state, Logger& logger) {
+  interrupt_if_signalled(state);
+}
+
+void InterruptCallback::predict_start(State& state, Logger& logger) {
+  interrupt_if_signalled(state);
+}
+
+void InterruptCallback::predict_batch_end(State& state, Logger& logger) {
+  interrupt_if_signalled(state);
+}
 
 }  // namespace composer

@@ -43,7 +43,7 @@ LogOutput::~LogOutput() {
 
 absl::Status LogOutput::open(const std::string& path) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+  file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (file_ < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", path));
   return absl::OkStatus();
 }

@@ -17,7 +17,7 @@ class LogOutput : public google::LogSink {
   LogOutput(bool terminal, int verbosity);
   ~LogOutput() override;
 
-  /// Writes to a new file from now on.
+  /// Appends to the file from now on, which is made where there is none.
   absl::Status open(const std::string& path);
 
   /// A line for people: to the file and to stderr.

@@ -61,6 +61,7 @@ int run(int argc, char** argv) {
   app.footer("composer COMMAND --help says more about a command.");
   int exit_code = kExitOk;
   add_train(app, exit_code);
+  add_verify_resume(app, exit_code);
   add_eval(app, exit_code);
   add_predict(app, exit_code);
   add_replay(app, exit_code);

@@ -60,7 +60,7 @@ int predict(const PredictArguments& arguments) {
     log.fail(error_text("predict", *config, status));
     return exit_code;
   };
-  if (!run.has_weights()) {
+  if (!run.has_weights() && !run.has_init_from()) {
     return fail(absl::InvalidArgumentError("which weights? add weights=FILE, such as "
                                            "weights=runs/NAME/model.safetensors"),
                 kExitUsage);

@@ -37,6 +37,7 @@ void keep_for_replay(config::Run& run, const SavedStep& step) {
   run.clear_evaluators();
   run.clear_predict();
   run.clear_weights();
+  run.clear_init_from();
   run.clear_loggers();
   if (run.threads() == "auto") run.set_threads(absl::StrCat(step.threads));
 }

@@ -18,7 +18,9 @@ bool CheckpointSchedule::due(Event event, const State& state, const Timestamp& b
   if (saved_at_ == std::pair(now.batch, now.epoch)) return false;
   if (state.interrupted || requested_) return true;
   if (!interval_) return false;
-  return (at_end_ && ends && !epoch_ends) || is_due(*interval_, event, state, before);
+  // The end of the run is saved once.
+  if (at_end_ && ends) return !epoch_ends;
+  return is_due(*interval_, event, state, before);
 }
 
 void CheckpointSchedule::note_saved(const Timestamp& time) {

@@ -60,7 +60,9 @@ absl::Status Trainer::set_up_checkpoints(TrainerOptions& options) {
 void Trainer::save_if_due(Event event, const Timestamp& before) {
   if (!saver_) return;
   const bool epoch_ends = event == Event::kBatchCheckpoint && epoch_is_over();
-  if (!save_schedule_.due(event, state_, before, done(), epoch_ends)) return;
+  const bool ends =
+      done() || (epoch_ends && reached(state_.timestamp.next_epoch(), *state_.max_duration));
+  if (!save_schedule_.due(event, state_, before, ends, epoch_ends)) return;
   const absl::Status status = save_checkpoint();
   if (status.ok()) return;
   if (stop_on_failed_save_) throw_if_error(annotate("a checkpoint could not be saved", status));
@@ -76,7 +78,18 @@ absl::Status Trainer::save_checkpoint() {
                        .huggingface_config = state_.model->huggingface_config(),
                        .conditions = conditions_of(state_),
                        .time = state_.timestamp,
-                       .metrics = logger_.newest()});
+                       .metrics = newest_metrics()});
+}
+
+// By the names in logs; of evaluations also where nobody logs.
+std::map<std::string, double> Trainer::newest_metrics() const {
+  std::map<std::string, double> metrics = logger_.newest();
+  for (const auto& [label, values] : state_.eval_metrics) {
+    for (const auto& [name, value] : values) {
+      metrics[absl::StrCat("metrics/", label, "/", name)] = value;
+    }
+  }
+  return metrics;
 }
 
 StateDict Trainer::live_state() const {

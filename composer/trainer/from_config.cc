@@ -16,6 +16,7 @@
 #include "composer/data/from_config.h"
 #include "composer/optim/from_config.h"
 #include "composer/optim/loss_scaler.h"
+#include "composer/trainer/init_from.h"
 #include "composer/trainer/process_settings.h"
 
 namespace composer {
@@ -109,11 +110,18 @@ absl::Status build_list(absl::string_view field, const Holders& holders, Product
 }
 
 absl::StatusOr<std::shared_ptr<ComposerModel>> build_seeded_model(const config::Run& run) {
+  if (run.has_weights() && run.has_init_from()) {
+    return field_error("init_from",
+                       "`weights` give weights to start from, too; keep one of the two");
+  }
   seed_everything(run.seed());
   auto model = build_chosen<ComposerModel>(run.model());
   if (!model.ok()) return in_field("model", model.status());
   if (run.has_weights()) {
     COMPOSER_RETURN_IF_ERROR(in_field("weights", load_weights(**model, run.weights())));
+  }
+  if (run.has_init_from()) {
+    COMPOSER_RETURN_IF_ERROR(in_field("init_from", init_from(**model, run.init_from())));
   }
   return model;
 }
@@ -183,6 +191,9 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
   if (!context.run_dir.empty()) {
     options.bad_step_dir = context.run_dir + "/bad_steps";
     options.checkpoints = checkpoint_options(run, context.run_dir);
+  } else if (options.on_bad_step == OnBadStep::kRollback) {
+    // Who evaluates or checks a config takes no step.
+    options.on_bad_step = OnBadStep::kStop;
   }
   options.config_text = context.config_text;
   options.activation_checkpointing = run.activation_checkpointing().layers();

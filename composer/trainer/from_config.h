@@ -8,7 +8,7 @@
 namespace composer {
 
 /// The options that a config describes: everything is built, with the model's weights drawn from
-/// the config's seed or read from its `weights`. `threads` is resolved to a number.
+/// the config's seed or read from its `weights` or `init_from`. `threads` is resolved to a number.
 ///
 /// Errors carry the path of the field that they are about, "train.batch_size" (see base/status.h).
 /// Without `train`, `optimizer` or `max_duration` the trainer can evaluate and predict only.

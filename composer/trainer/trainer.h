@@ -287,6 +287,7 @@ class Trainer {
   absl::Status set_up_checkpoints(TrainerOptions& options);
   void save_if_due(Event event, const Timestamp& before);
   absl::Status save_checkpoint();
+  std::map<std::string, double> newest_metrics() const;
   StateDict live_state() const;
   absl::Status load_loop(const StateDict& loop);
   absl::Status roll_back(const Timestamp& bad_step, int64_t samples, int64_t tokens);

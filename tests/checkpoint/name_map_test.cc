@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "composer/base/status.h"
 
 namespace composer {
 namespace {
@@ -59,6 +60,19 @@ TEST(NameMapTest, MistakesAreSaid) {
   EXPECT_TRUE(absl::StrContains(error({.only = {"a"}}, {std::string(2000, 'a')}), "2000 bytes"));
   EXPECT_TRUE(absl::StrContains(
       error({.rename = {{"a", std::string(100, 'b')}}}, {std::string(900, 'a')}), "makes a name"));
+}
+
+TEST(NameMapTest, MistakesCarryTheirFields) {
+  const auto field = [](const NameMapOptions& options, const Names& names) {
+    const auto map = NameMap::create(options);
+    return field_of(map.ok() ? map->apply(names).status() : map.status());
+  };
+  EXPECT_EQ(field({.rename = {{"a", "a"}, {"(", ""}}}, {"a"}), "rename[1].pattern");
+  EXPECT_EQ(field({.rename = {{"a", "a"}, {"b", ""}}}, {"a"}), "rename[1].pattern");
+  EXPECT_EQ(field({.only = {"a", "b"}}, {"a"}), "only[1]");
+  EXPECT_EQ(field({.skip = {"[z-a]"}}, {"a"}), "skip[0]");
+  EXPECT_EQ(field({.rename = {{".", ""}}}, {"a"}), "rename");
+  EXPECT_EQ(field({.only = {"a"}}, {"a"}), "");
 }
 
 TEST(NameMapTest, ReadsRules) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "composer/checkpoint/named_tensors.h"
 #include "models/cnn.h"
@@ -74,6 +75,9 @@ TEST(WeightsTest, EverythingThatDoesNotFitIsListedAndNothingIsChanged) {
             "    heads.weight  (nearest: head.weight)");
   EXPECT_TRUE(model.named_parameters()["head.bias"].equal(before));
   EXPECT_FALSE(load_weights(model, "missing.safetensors").ok());
+  EXPECT_EQ(load_weights(model, "tests/golden/checkpoint/tied.pt").message(),
+            "tests/golden/checkpoint/tied.pt is no safetensors file; of torch.save's, `composer "
+            "import tests/golden/checkpoint/tied.pt OUT.safetensors` makes one");
 }
 
 TEST(WeightsTest, NamesAreChangedAndChosen) {
@@ -88,8 +92,12 @@ TEST(WeightsTest, NamesAreChangedAndChosen) {
   const auto report = load_weights(model, file->tensors, body);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_TRUE(report->fits());
+  EXPECT_EQ(report->left_out, (std::vector<std::string>{"module.head.bias", "module.head.weight"}));
+  EXPECT_EQ(report->kept, (std::vector<std::string>{"head.bias", "head.weight"}));
   for (const auto& [name, tensor] : weights_of(model)) {
-    if (name == "head.bias") EXPECT_TRUE(tensor.equal(before));
+    if (name == "head.bias") {
+      EXPECT_TRUE(tensor.equal(before));
+    }
   }
   const std::map<std::string, at::Tensor> loaded(own.begin(), own.end());
   EXPECT_TRUE(
@@ -127,6 +135,16 @@ TEST(NamedTensorsTest, TiedTensorsStandOnceAndAreTiedAgain) {
   EXPECT_EQ(tied[0].first, "embedding.weight");
   EXPECT_EQ(tied[1].first, "head.weight");
   EXPECT_TRUE(tied[1].second.is_alias_of(tied[0].second));
+}
+
+TEST(WeightsTest, WhatAFileCallsTiedNeedNotBeTiedInTheModel) {
+  const auto layer = [] { return torch::nn::Linear(torch::nn::LinearOptions(3, 5).bias(false)); };
+  torch::nn::Sequential model({{"embedding", layer()}, {"head", layer()}});
+  const absl::Status status = load_weights(*model, "tests/golden/checkpoint/tied.safetensors");
+  ASSERT_TRUE(status.ok()) << status;
+  const auto parameters = model->named_parameters();
+  EXPECT_TRUE(parameters["head.weight"].equal(parameters["embedding.weight"]));
+  EXPECT_FALSE(parameters["head.weight"].is_alias_of(parameters["embedding.weight"]));
 }
 
 TEST(WeightsTest, TiedWeightsMayComeUnderEitherName) {

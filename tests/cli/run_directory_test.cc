@@ -59,6 +59,51 @@ TEST(RunDirectoryTest, RefusesNamesThatArePathsAndOutputDirsThatAreFiles) {
   EXPECT_EQ(field_of(RunDirectory::create(folder + "/file", "a").status()), "output_dir");
 }
 
+TEST(RunDirectoryTest, SaysHowARunIsContinued) {
+  const std::string folder = fresh_folder();
+  fs::create_directories(folder + "/mine");
+  const absl::Status status = RunDirectory::create(folder, "mine").status();
+  EXPECT_TRUE(absl::StrContains(status.message(), "add --resume to continue")) << status;
+}
+
+TEST(RunDirectoryTest, ResumesTheFolderOfARunAndLeavesItThere) {
+  const std::string folder = fresh_folder();
+  {
+    auto run = RunDirectory::create(folder, "mine");
+    ASSERT_TRUE(run.ok()) << run.status();
+    run->keep();
+  }
+  {
+    const auto run = RunDirectory::resume(folder, "mine");
+    ASSERT_TRUE(run.ok()) << run.status();
+    EXPECT_EQ(run->path(), folder + "/mine");
+    EXPECT_TRUE(run->locked());
+  }
+  EXPECT_TRUE(fs::exists(folder + "/mine"));
+}
+
+TEST(RunDirectoryTest, ResumesNeitherWhatIsNotThereNorWhatIsNoRun) {
+  const std::string folder = fresh_folder();
+  EXPECT_EQ(RunDirectory::resume(folder, "mine").status().code(), absl::StatusCode::kNotFound);
+  fs::create_directories(folder + "/photos");
+  write_text(folder + "/photos/a.jpeg", "");
+  const absl::Status status = RunDirectory::resume(folder, "photos").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(absl::StrContains(status.message(), "not the folder of a run")) << status;
+}
+
+TEST(RunDirectoryTest, IsOneProcesssAtATime) {
+  const std::string folder = fresh_folder();
+  const auto run = RunDirectory::create(folder, "mine");
+  ASSERT_TRUE(run.ok());
+  for (const absl::Status& status : {RunDirectory::resume(folder, "mine").status(),
+                                     RunDirectory::create(folder, "mine").status()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_TRUE(absl::StrContains(status.message(), "in use by process ")) << status;
+  }
+  EXPECT_TRUE(fs::exists(folder + "/mine/.lock"));
+}
+
 TEST(DerivedRunNameTest, IsTheConfigsNameAndTheTime) {
   const absl::Time time =
       absl::FromCivil(absl::CivilSecond(2026, 11, 21, 9, 5, 7), absl::LocalTimeZone());

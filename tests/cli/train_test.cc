@@ -49,8 +49,10 @@ TEST(TrainTest, WritesARunsFolder) {
   const CommandResult result = run_command({"train", config_file(), "run_name=first"}, folder);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string run = folder + "/runs/first";
-  EXPECT_EQ(files_of(run), (std::set<std::string>{"config.textproto", "metrics.jsonl",
-                                                  "model.safetensors", "train.log"}));
+  EXPECT_EQ(files_of(run),
+            (std::set<std::string>{".lock", "checkpoints", "config.textproto", "metrics.jsonl",
+                                   "model.safetensors", "result.json", "train.log"}));
+  EXPECT_EQ(read_text(run + "/result.json"), result.out);
 
   // 3 epochs of 16 batches: a line each 10 batches, one an evaluation.
   std::vector<int> steps, evaluations;
@@ -174,8 +176,9 @@ TEST(TrainTest, NeverWritesIntoAnotherRunsFolder) {
   const CommandResult second = run_command(command, folder);
   EXPECT_EQ(second.exit_code, 2);
   EXPECT_TRUE(absl::StrContains(second.err, "runs/a exists")) << second.err;
+  EXPECT_TRUE(absl::StrContains(second.err, "add --resume to continue that run")) << second.err;
   EXPECT_EQ(read_text(folder + "/runs/a/metrics.jsonl"), before);
-  EXPECT_EQ(files_of(folder + "/runs/a").size(), 4);
+  EXPECT_EQ(files_of(folder + "/runs/a").size(), 7);
 }
 
 TEST(TrainTest, ADivergedRunHasItsOwnExitCode) {

@@ -3,8 +3,11 @@
 Usage: readme_test.py COMPOSER TRAIN_CLASSIFIER CUSTOM_ALGORITHM
 """
 
+import json
+import math
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,6 +40,22 @@ def run(*command, code=0):
     check(result.returncode == code,
           f"{' '.join(command)}: exit code {result.returncode}, expected {code}\n{result.stderr}")
     return result
+
+
+def write_backbone(path):
+    """A safetensors file of zeros: the example's convolutions as "backbone", and a head of another size."""
+    shapes = {"head.weight": ("F32", [1000, 128])}
+    for i, (before, after) in enumerate([(1, 32), (32, 64), (64, 128)]):
+        shapes[f"backbone.{i}.conv.weight"] = ("F32", [after, before, 3, 3])
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"backbone.{i}.norm.{name}"] = ("F32", [after])
+        shapes[f"backbone.{i}.norm.num_batches_tracked"] = ("I64", [])
+    header, end = {}, 0
+    for name, (dtype, shape) in shapes.items():
+        begin, end = end, end + math.prod(shape) * (4 if dtype == "F32" else 8)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
 
 
 def main(composer, train_classifier, custom_algorithm):
@@ -73,6 +92,23 @@ def main(composer, train_classifier, custom_algorithm):
         said = run(composer, "check", str(path), f"--plot-lr={folder}/lr.svg").stderr
         for group in ('"^head": 1 tensor, ', '"^head": 1 tensor, 10 values, lr 0.001, weight decay 0\n', "the rest: "):
             check(group in said, f"of the README's groups is said:\n{said}")
+
+    # A model of other names and another head comes in.
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "init_from.textproto")
+        path.write_text(
+            f'include: "{pathlib.Path(config).resolve()}"\n'
+            + block(readme, "init_from").replace("model.safetensors", f"{folder}/model.safetensors"))
+        write_backbone(f"{folder}/model.safetensors")
+        said = run(composer, "check", str(path)).stderr
+        check("18 of 19 tensors" in said and "left out 1: head.weight; 2 of the model keep" in said,
+              f"of the README's init_from is said:\n{said}")
+
+    # The hashes are the machine's, the rest is the command's.
+    command = "composer verify-resume examples/configs/synthetic_mlp.textproto --at=20ba --at=33ba"
+    said = run(composer, *command.split()[1:]).stderr
+    check(re.sub(r"[0-9a-f]{64}", "HASH", said) == re.sub(r"[0-9a-f]{64}", "HASH", block(readme, command)),
+          f"verify-resume says:\n{said}")
 
     for match in re.finditer(r"`((?:composer|algorithms|examples|proto|models|tests|benchmarks)/[\w/.*]+)`", readme):
         path = match.group(1)
