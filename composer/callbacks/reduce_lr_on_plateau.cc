@@ -156,8 +156,10 @@ void ReduceLROnPlateau::epoch_end(State& state, Logger& logger) {
 void ReduceLROnPlateau::eval_end(State& state, Logger& logger) {
   const absl::string_view name = metric_of(options_.monitor, state.dataloader_label);
   if (name.empty() || standalone_) return;
+  const auto values = state.eval_metrics.find(state.dataloader_label);
+  if (values == state.eval_metrics.end()) return;  // cut short, it comes again
   std::vector<std::string> known;
-  for (const auto& [metric, value] : state.eval_metrics[state.dataloader_label]) {
+  for (const auto& [metric, value] : values->second) {
     if (metric == name) return observe(value);
     known.push_back(metric);
   }

@@ -1,6 +1,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
@@ -72,12 +73,10 @@ void Trainer::run_due_evaluators(Event event, const Timestamp& before) {
     for (BoundEvaluator* evaluator : due_now) {
       // What an interrupted evaluation draws, it draws again.
       const GeneratorStates generators(s.device);
-      evaluate(*evaluator);
-      if (s.interrupted) {
-        generators.restore();
-        break;
-      }
       evaluator->evaluated_at = s.timestamp.batch;
+      evaluate(*evaluator);
+      if (evaluator->evaluated_at < 0) generators.restore();
+      if (s.interrupted) break;
     }
     return_to_training();
     engine_.run(Event::kEvalAfterAll);
@@ -118,8 +117,12 @@ MetricValues Trainer::evaluate(BoundEvaluator& evaluator) {
     if (s.interrupted) break;
   }
   if (s.interrupted) {
-    // Whoever has changed something for the evaluation puts it back.
+    evaluator.evaluated_at = -1;
+    // Whoever has changed something for the evaluation puts it back, and finds no values: those of
+    // the evaluation before are not this one's.
+    auto former = s.eval_metrics.extract(evaluator.options.label);
     engine_.run(Event::kEvalEnd);
+    if (!former.empty()) s.eval_metrics.insert(std::move(former));
     return {};
   }
   MetricValues values = evaluator.metrics.compute();

@@ -79,7 +79,7 @@ void Trainer::take_up() {
 
 void Trainer::finish_batch(const Timestamp& before) {
   run_due_evaluators(Event::kBatchEnd, before);
-  engine_.run(Event::kBatchCheckpoint);
+  if (!pending_evaluation_) engine_.run(Event::kBatchCheckpoint);
   save_if_due(Event::kBatchCheckpoint, before);
 }
 
@@ -94,7 +94,7 @@ void Trainer::end_epoch() {
 void Trainer::finish_epoch(const Timestamp& before) {
   State& s = state_;
   run_due_evaluators(Event::kEpochEnd, before);
-  engine_.run(Event::kEpochCheckpoint);
+  if (!pending_evaluation_) engine_.run(Event::kEpochCheckpoint);
   if (!pending_evaluation_ && iteration_length_ &&
       s.timestamp.epoch_in_iteration >= iteration_length_->value()) {
     s.timestamp = s.timestamp.next_iteration();

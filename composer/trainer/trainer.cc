@@ -300,10 +300,11 @@ absl::Status Trainer::fit(FitOptions options) {
   return catch_exceptions([&]() -> absl::Status {
     COMPOSER_RETURN_IF_ERROR(begin_fit(options));
     settle();
-    set_learning_rates();
-    log_hyperparameters();
     const int64_t first_batch = state_.timestamp.batch;
     const bool resumed = std::exchange(resumed_, false);
+    // A loaded checkpoint has those of the step before it.
+    if (!resumed) set_learning_rates();
+    log_hyperparameters();
     fit_loop();
     for (const auto& optimizer : state_.optimizers) optimizer->zero_grad();
     if (state_.stop_requested()) LOG(INFO) << "training stopped: " << *state_.stop_reason;

@@ -14,11 +14,11 @@
 #include "absl/strings/str_split.h"
 #include "composer/core/model.h"
 #include "composer/core/registries.h"
-#include "composer/core/snapshot.h"
 #include "composer/optim/sgd.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/trainer.h"
-#include "google/protobuf/text_format.h"
+#include "tests/testing/registered.h"
+#include "tests/testing/resume.h"
 #include "tests/testing/tiny.h"
 
 namespace composer {
@@ -26,6 +26,7 @@ namespace {
 
 using testing::TinyLoader;
 using testing::TinyModel;
+using testing::trained;
 
 struct Case {
   std::string config;
@@ -59,15 +60,7 @@ std::vector<Case> cases() {
 }
 
 absl::StatusOr<std::unique_ptr<Algorithm>> make(const Case& algorithm) {
-  const auto item = Registry<Algorithm>::global().find(algorithm.config);
-  if (!item.ok()) return item.status();
-  const std::unique_ptr<google::protobuf::Message> config(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype((*item)->config)->New());
-  if (!google::protobuf::TextFormat::ParseFromString(algorithm.settings, config.get())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", algorithm.settings, "\" is no ", algorithm.config));
-  }
-  return (*item)->create(*config);
+  return testing::make_registered<Algorithm>(algorithm.config, algorithm.settings);
 }
 
 // Draws from the default generator, as models do.
@@ -121,7 +114,7 @@ struct Setup {
   std::optional<SmallMemoryModel::Fails> fails = {};
 };
 
-std::unique_ptr<Trainer> make_trainer(Setup setup) {
+TrainerOptions options_of(Setup setup) {
   seed_everything(setup.seed);
   TrainerOptions options;
   options.model = setup.model ? setup.model : std::make_shared<DropoutModel>();
@@ -141,10 +134,13 @@ std::unique_ptr<Trainer> make_trainer(Setup setup) {
   if (setup.algorithm != nullptr) {
     auto algorithm = make(*setup.algorithm);
     EXPECT_TRUE(algorithm.ok()) << algorithm.status() << "; give its required fields in settings()";
-    if (!algorithm.ok()) return nullptr;
-    options.algorithms.push_back(*std::move(algorithm));
+    if (algorithm.ok()) options.algorithms.push_back(*std::move(algorithm));
   }
-  auto trainer = Trainer::create(std::move(options));
+  return options;
+}
+
+std::unique_ptr<Trainer> make_trainer(Setup setup) {
+  auto trainer = Trainer::create(options_of(std::move(setup)));
   EXPECT_TRUE(trainer.ok()) << trainer.status();
   return trainer.ok() ? *std::move(trainer) : nullptr;
 }
@@ -152,17 +148,6 @@ std::unique_ptr<Trainer> make_trainer(Setup setup) {
 void fit(Trainer& trainer) {
   const absl::Status status = trainer.fit();
   ASSERT_TRUE(status.ok()) << status;
-}
-
-// All that training changes but the clocks of the wall.
-StateDict trained(const Trainer& trainer) {
-  StateDict state = trainer.state_dict();
-  StateDict timestamp = **state.child("timestamp");
-  for (const char* clock : {"total_wct", "iteration_wct", "epoch_wct", "batch_wct"}) {
-    timestamp.set(clock, 0);
-  }
-  state.set("timestamp", std::move(timestamp));
-  return state;
 }
 
 void expect_finite(const Trainer& trainer) {
@@ -321,39 +306,13 @@ TEST_P(AlgorithmConformance, MatchesOnlyDeclaredEventsAndAskingChangesNothing) {
             "");
 }
 
-// Takes a snapshot after the first batch.
-class Photographer : public Callback {
- public:
-  explicit Photographer(StateDict* picture) : picture_(picture) {}
-  void batch_checkpoint(State& state, Logger&) override {
-    if (state.timestamp.batch == 1) *picture_ = snapshot(state);
-  }
-
- private:
-  StateDict* picture_;
-};
-
-TEST_P(AlgorithmConformance, GoesOnFromASnapshotWithTheSameBits) {
+TEST_P(AlgorithmConformance, GoesOnFromACheckpointWithTheSameBits) {
   for (const int64_t microbatch_size : {0, 2}) {
-    StateDict picture;
-    const auto trainer = [&] {
-      std::vector<std::unique_ptr<Callback>> callbacks;
-      callbacks.push_back(std::make_unique<Photographer>(&picture));
-      return make_trainer({.algorithm = &GetParam(),
-                           .microbatch_size = microbatch_size,
-                           .max_duration = "3ba",
-                           .callbacks = std::move(callbacks)});
-    };
-    const auto whole = trainer();
-    ASSERT_NE(whole, nullptr);
-    fit(*whole);
-    ASSERT_FALSE(picture.empty());
-
-    const auto resumed = trainer();
-    const absl::Status status = resumed->load_state_dict(picture);
-    ASSERT_TRUE(status.ok()) << status;
-    fit(*resumed);
-    EXPECT_EQ(trained(*whole).first_difference(trained(*resumed)), "");
+    SCOPED_TRACE(absl::StrCat("microbatches of ", microbatch_size));
+    testing::expect_exact_resume([&] {
+      return options_of(
+          {.algorithm = &GetParam(), .microbatch_size = microbatch_size, .max_duration = "2ep"});
+    });
   }
 }
 

@@ -10,10 +10,10 @@
 #include "absl/strings/str_split.h"
 #include "composer/core/model.h"
 #include "composer/core/registries.h"
-#include "composer/core/snapshot.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/trainer.h"
-#include "google/protobuf/text_format.h"
+#include "tests/testing/registered.h"
+#include "tests/testing/resume.h"
 #include "tests/testing/tiny.h"
 
 namespace composer {
@@ -34,75 +34,41 @@ std::string settings(const std::string& config) {
 }
 
 OptimizerFactory factory(const std::string& config) {
-  return [config](
-             std::vector<NamedParameter> parameters) -> absl::StatusOr<std::unique_ptr<Optimizer>> {
-    const auto item = Registry<Optimizer>::global().find(config);
-    if (!item.ok()) return item.status();
-    const std::unique_ptr<google::protobuf::Message> message(
-        google::protobuf::MessageFactory::generated_factory()
-            ->GetPrototype((*item)->config)
-            ->New());
-    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(settings(config), message.get()))
-        << config << ": give its required fields in settings()";
-    return (*item)->create(*message, std::move(parameters));
+  return [config](std::vector<NamedParameter> parameters) {
+    auto optimizer = testing::make_registered<Optimizer>(config, settings(config), parameters);
+    EXPECT_TRUE(optimizer.ok()) << optimizer.status() << "; give its required fields in settings()";
+    return optimizer;
   };
 }
 
-std::unique_ptr<Trainer> make_trainer(const std::string& optimizer,
-                                      std::vector<std::unique_ptr<Callback>> callbacks = {}) {
+TrainerOptions options_of(const std::string& optimizer) {
   seed_everything(5);
   TrainerOptions options;
   options.model = std::make_shared<TinyModel>();
   options.train = std::make_shared<TinyLoader>(4 * kBatchSize, kBatchSize);
-  options.max_duration = "4ba";
+  options.evaluators = {{.data = std::make_shared<TinyLoader>(2 * kBatchSize, kBatchSize, 9)}};
+  options.max_duration = "2ep";
   options.optimizers = {factory(optimizer)};
-  options.callbacks = std::move(callbacks);
-  auto trainer = Trainer::create(std::move(options));
-  EXPECT_TRUE(trainer.ok()) << trainer.status();
-  return trainer.ok() ? *std::move(trainer) : nullptr;
+  return options;
 }
-
-// Takes a snapshot after the second batch.
-class Photographer : public Callback {
- public:
-  explicit Photographer(StateDict* picture) : picture_(picture) {}
-  void batch_checkpoint(State& state, Logger&) override {
-    if (state.timestamp.batch == 2) *picture_ = snapshot(state);
-  }
-
- private:
-  StateDict* picture_;
-};
 
 class OptimizerConformance : public ::testing::TestWithParam<std::string> {
  protected:
   static void SetUpTestSuite() { at::set_num_threads(1); }
 };
 
-TEST_P(OptimizerConformance, TheModelLearnsAndASnapshotGoesOnWithTheSameBits) {
-  StateDict picture;
-  std::vector<std::unique_ptr<Callback>> callbacks;
-  callbacks.push_back(std::make_unique<Photographer>(&picture));
-  const auto whole = make_trainer(GetParam(), std::move(callbacks));
-  ASSERT_NE(whole, nullptr);
-  const at::Tensor start = whole->state().model->parameters()[0].detach().clone();
-  ASSERT_TRUE(whole->fit().ok());
-  const at::Tensor trained = whole->state().model->parameters()[0];
+TEST_P(OptimizerConformance, TheModelLearns) {
+  const auto trainer = Trainer::create(options_of(GetParam()));
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  const at::Tensor start = (*trainer)->state().model->parameters()[0].detach().clone();
+  ASSERT_TRUE((*trainer)->fit().ok());
+  const at::Tensor trained = (*trainer)->state().model->parameters()[0];
   EXPECT_FALSE(trained.equal(start));
   EXPECT_TRUE(at::isfinite(trained).all().item<bool>());
+}
 
-  ASSERT_FALSE(picture.empty());
-  std::vector<std::unique_ptr<Callback>> same;
-  StateDict unused;
-  same.push_back(std::make_unique<Photographer>(&unused));
-  const auto resumed = make_trainer(GetParam(), std::move(same));
-  const absl::Status status = resumed->load_state_dict(picture);
-  ASSERT_TRUE(status.ok()) << status;
-  ASSERT_TRUE(resumed->fit().ok());
-  for (const char* part : {"model", "optimizers"}) {
-    const StateDict one = whole->state_dict(), other = resumed->state_dict();
-    EXPECT_EQ((*one.child(part))->first_difference(**other.child(part)), "") << part;
-  }
+TEST_P(OptimizerConformance, GoesOnFromACheckpointWithTheSameBits) {
+  testing::expect_exact_resume([] { return options_of(GetParam()); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Registered, OptimizerConformance,
