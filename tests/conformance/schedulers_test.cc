@@ -37,7 +37,7 @@ const std::map<std::string, std::string>& samples() {
       {"composer.config.LinearSchedule", "t_warmup: '6sp' t_max: '40sp'"},
       {"composer.config.MultiStepSchedule", "milestones: ['1ba', '1ep', '0.8dur']"},
       {"composer.config.OneCycleSchedule", ""},
-      {"composer.config.PolynomialSchedule", "t_max: '6ba'"},
+      {"composer.config.PolynomialSchedule", "t_max: '6ba' alpha_f: 0.1"},
       {"composer.config.SequenceSchedule",
        "parts { until: '3ba' scheduler { linear { alpha_i: 0.1 alpha_f: 1 } } } "
        "parts { scheduler { cosine_annealing {} } }"},
