@@ -9,12 +9,19 @@
 namespace composer {
 
 void State::stop_training(absl::string_view reason) {
-  if (!stop_reason) stop_reason = std::string(reason);
+  if (!stop_is_final) stop_reason = std::string(reason);
+  stop_is_final = true;
 }
 
 void State::interrupt(absl::string_view reason) {
-  stop_training(reason);
+  if (!stop_reason) stop_reason = std::string(reason);
   interrupted = true;
+}
+
+void State::forget_stop() {
+  stop_reason.reset();
+  stop_is_final = false;
+  interrupted = false;
 }
 
 ScheduleClock State::clock() const {

@@ -94,15 +94,20 @@ struct State {
   /// Which microbatch of the batch this is, from before_forward to after_backward.
   int64_t microbatch = 0;
 
-  /// Ends training after the present batch; `reason` is logged. The first reason counts.
+  /// Ends training after the present batch; `reason` is logged. The first reason counts, but for
+  /// those of interruptions.
   void stop_training(absl::string_view reason);
   bool stop_requested() const { return stop_reason.has_value(); }
   std::optional<std::string> stop_reason;
+  /// Whether stop_training was called: then whoever takes up an interrupted run does not train on.
+  bool stop_is_final = false;
 
   /// Ends the call of fit, eval or predict at the next boundary between two batches, to be taken up
   /// again later: what the run would still do at its end is not done. For signals.
   void interrupt(absl::string_view reason);
   bool interrupted = false;
+  /// As if neither had been called.
+  void forget_stop();
 
   /// The clock that algorithms with a part of the run as their setting go by.
   /// REQUIRES: max_duration is set.

@@ -100,7 +100,7 @@ StateDict Trainer::live_state() const {
     loop.set("pending_event", event_name(pending_evaluation_->event));
     loop.set("pending_before", to_state_dict(pending_evaluation_->before));
   }
-  if (state_.stop_requested() && !state_.interrupted) loop.set("stop_reason", *state_.stop_reason);
+  if (state_.stop_is_final) loop.set("stop_reason", *state_.stop_reason);
   loop.set("bad_steps_in_a_row", step_guard_->consecutive());
   StateDict evaluated_at, eval_metrics;
   for (const BoundEvaluator& evaluator : evaluators_) {
@@ -126,8 +126,8 @@ absl::Status Trainer::load_loop(const StateDict& loop) {
     const bool batch = *event == event_name(Event::kBatchEnd);
     pending_evaluation_ = {batch ? Event::kBatchEnd : Event::kEpochEnd, time};
   }
-  state_.stop_reason.reset();
-  if (const auto reason = loop.string("stop_reason"); reason.ok()) state_.stop_reason = *reason;
+  state_.forget_stop();
+  if (const auto reason = loop.string("stop_reason"); reason.ok()) state_.stop_training(*reason);
   COMPOSER_ASSIGN_OR_RETURN(const StateDict* evaluated_at, loop.child("evaluated_at"));
   for (BoundEvaluator& evaluator : evaluators_) {
     const auto batch = evaluated_at->integer(evaluator.options.label);

@@ -151,8 +151,7 @@ absl::StatusOr<std::map<std::string, MetricValues>> Trainer::eval() {
       return absl::FailedPreconditionError(
           "there is nothing to evaluate on: give the trainer evaluators, or pass them to eval");
     }
-    state_.interrupted = false;
-    state_.stop_reason.reset();
+    state_.forget_stop();
     engine_.run(Event::kEvalStandaloneStart);
     for (BoundEvaluator& evaluator : evaluators_) {
       results[evaluator.options.label] = evaluate(evaluator);
@@ -188,8 +187,7 @@ absl::StatusOr<std::vector<Outputs>> Trainer::predict(DataLoader& data,
     const EvaluationScope scope(s, data, "predict", options.subset_num_batches);
     s.predict_timestamp = {};
     data.set_stop_waiting(stop_waiting_);
-    s.interrupted = false;
-    s.stop_reason.reset();
+    s.forget_stop();
     engine_.run(Event::kPredictStart);
     s.dataloader->seek(0, 0);
     while (std::optional<Batch> next = next_batch(s.predict_timestamp.batch)) {

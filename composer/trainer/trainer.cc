@@ -289,7 +289,7 @@ absl::Status Trainer::begin_fit(FitOptions& options) {
     COMPOSER_RETURN_IF_ERROR(in_field(absl::StrCat("schedulers[", i, "]"), check_scheduler(i)));
   }
   // One of a loaded checkpoint holds.
-  if (!resumed_) s.stop_reason.reset();
+  if (!resumed_) s.forget_stop();
   s.interrupted = false;
   s.evaluation = 0;
   data_waited_ = steps_taken_ = Duration::zero();

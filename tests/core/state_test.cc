@@ -21,6 +21,23 @@ TEST(State, StopsForTheFirstReason) {
   EXPECT_EQ(*state.stop_reason, "one");
 }
 
+TEST(State, AnInterruptionHidesNoStopInWhateverOrderTheyCome) {
+  State stopped_first, interrupted_first;
+  stopped_first.stop_training("enough");
+  stopped_first.interrupt("SIGTERM");
+  interrupted_first.interrupt("SIGTERM");
+  EXPECT_FALSE(interrupted_first.stop_is_final);
+  EXPECT_EQ(interrupted_first.stop_reason, "SIGTERM");
+  interrupted_first.stop_training("enough");
+  for (State* state : {&stopped_first, &interrupted_first}) {
+    EXPECT_TRUE(state->interrupted);
+    EXPECT_TRUE(state->stop_is_final);
+    EXPECT_EQ(state->stop_reason, "enough");
+    state->forget_stop();
+    EXPECT_FALSE(state->interrupted || state->stop_is_final || state->stop_requested());
+  }
+}
+
 TEST(StateGenerator, ContinuesOneStreamWithinAMicrobatch) {
   State state;
   const at::Tensor first = draw(state);
