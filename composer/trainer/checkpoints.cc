@@ -73,7 +73,9 @@ absl::Status Trainer::save_checkpoint() {
   // Only what counts is saved.
   settle();
   save_schedule_.note_saved(state_.timestamp);
-  return saver_->save({.state = live_state(),
+  StateDict state = live_state();
+  state.set("loggers", states_of(logger_.destinations()));
+  return saver_->save({.state = std::move(state),
                        .config_text = config_text_,
                        .huggingface_config = state_.model->huggingface_config(),
                        .conditions = conditions_of(state_),
@@ -94,7 +96,6 @@ std::map<std::string, double> Trainer::newest_metrics() const {
 
 StateDict Trainer::live_state() const {
   StateDict state = live_snapshot(state_);
-  state.set("loggers", states_of(logger_.destinations()));
   StateDict loop;
   if (pending_evaluation_) {
     loop.set("pending_event", event_name(pending_evaluation_->event));
