@@ -3,80 +3,47 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <filesystem>
 #include <random>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
 
 namespace composer {
-namespace {
-
-absl::Status failure(absl::string_view action, absl::string_view path) {
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", action, " ", path));
-}
-
-// A rename is on disk only when its folder is.
-absl::Status sync_folder(const std::string& path) {
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::string folder = parent.empty() ? "." : parent.string();
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return failure("open", folder);
-  const bool synced = ::fsync(descriptor) == 0;
-  const absl::Status status = synced ? absl::OkStatus() : failure("sync", folder);
-  ::close(descriptor);
-  return status;
-}
-
-}  // namespace
-
 absl::StatusOr<AtomicFile> AtomicFile::create(const std::string& path) {
   std::random_device random;
   for (;;) {
     std::string temporary = absl::StrCat(path, ".tmp-", absl::Hex(random(), absl::kZeroPad8));
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor >= 0) return AtomicFile(path, std::move(temporary), descriptor);
-    if (errno != EEXIST) return failure("create", path);
+    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (file.get() >= 0) return AtomicFile(path, std::move(temporary), std::move(file));
+    if (errno != EEXIST) return errno_status("create", path);
   }
 }
 
-AtomicFile::AtomicFile(std::string path, std::string temporary, int descriptor)
-    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+AtomicFile::AtomicFile(std::string path, std::string temporary, Descriptor file)
+    : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+      file_(std::move(other.file_)) {}
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 absl::Status AtomicFile::write(const void* data, size_t size) {
-  const char* bytes = static_cast<const char*>(data);
-  while (size > 0) {
-    // Linux writes at most 2 GiB at a time.
-    const ssize_t written = ::write(descriptor_, bytes, std::min(size, size_t{1} << 30));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failure("write", path_);
-    bytes += written;
-    size -= written;
-  }
-  return absl::OkStatus();
+  return write_all(file_, path_, data, size);
 }
 
 absl::Status AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) return failure("sync", path_);
-  if (::close(std::exchange(descriptor_, -1)) != 0) return failure("close", path_);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failure("create", path_);
+  COMPOSER_RETURN_IF_ERROR(sync_file(file_, path_));
+  if (::close(file_.release()) != 0) return errno_status("close", path_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_status("create", path_);
   temporary_.clear();
-  return sync_folder(path_);
+  // A rename is on disk only when its folder is.
+  return sync_folder(parent_folder(path_));
 }
 
 absl::Status write_file_atomically(const std::string& path, absl::string_view text) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "composer/base/posix_file.h"
 
 namespace composer {
 
@@ -25,11 +26,11 @@ class AtomicFile {
   absl::Status commit();
 
  private:
-  AtomicFile(std::string path, std::string temporary, int descriptor);
+  AtomicFile(std::string path, std::string temporary, Descriptor file);
 
   std::string path_;
   std::string temporary_;
-  int descriptor_;
+  Descriptor file_;
 };
 
 /// A whole file of `text`, as an AtomicFile.

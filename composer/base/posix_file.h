@@ -30,6 +30,8 @@ class Descriptor {
   ~Descriptor();
 
   int get() const { return value_; }
+  /// The caller closes it.
+  int release() { return std::exchange(value_, -1); }
 
  private:
   int value_ = -1;

@@ -1,11 +1,9 @@
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <system_error>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
@@ -20,32 +18,13 @@
 #include "composer/cli/log_output.h"
 #include "composer/cli/lr_chart.h"
 #include "composer/cli/svg_chart.h"
+#include "composer/cli/temporary_folder.h"
 #include "composer/cli/terminal_chart.h"
 #include "composer/config/print.h"
 #include "composer/loggers/status_line.h"
 
 namespace composer {
 namespace {
-
-// A folder for loggers that want one; gone again at the end.
-class ScratchFolder {
- public:
-  ScratchFolder() : path_((std::filesystem::temp_directory_path() / "composer_XXXXXX").string()) {
-    made_ = ::mkdtemp(path_.data()) != nullptr;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;  // a folder in the system's own temporary one
-    if (made_) std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  bool made_;
-};
 
 // What --plot-lr is given when no file is named.
 constexpr char kTerminal[] = "terminal";
@@ -81,8 +60,13 @@ int check(const ConfigArguments& arguments, const std::string& plot) {
     log.fail(config.status().message());
     return kExitUsage;
   }
-  const ScratchFolder scratch;
-  const auto trainer = create_trainer(config->run, {.run_dir = scratch.path()});
+  // For loggers that want one.
+  const absl::StatusOr<TemporaryFolder> folder = TemporaryFolder::create();
+  if (!folder.ok()) {
+    log.fail(error_text("check", *config, folder.status()));
+    return kExitFailure;
+  }
+  const auto trainer = create_trainer(config->run, {.run_dir = folder->path()});
   if (!trainer.ok()) {
     log.fail(error_text("check", *config, trainer.status()));
     return exit_code_of_setup(trainer.status());

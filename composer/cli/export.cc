@@ -1,15 +1,11 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 
 #include "CLI/CLI.hpp"
-#include "absl/strings/str_format.h"
-#include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/checkpoint/named_tensors.h"
 #include "composer/checkpoint/safetensors.h"
 #include "composer/cli/commands.h"
-#include "composer/cli/exit_codes.h"
 #include "composer/cli/weights_conversion.h"
 
 namespace composer {
@@ -20,30 +16,13 @@ struct ExportArguments {
   bool allow_trailing_bytes = false;
 };
 
-absl::StatusOr<std::string> run_export(const ExportArguments& arguments) {
-  // Before a large file is read.
-  COMPOSER_RETURN_IF_ERROR(check_output(arguments.conversion.output));
-  COMPOSER_RETURN_IF_ERROR(name_map_of(arguments.conversion).status());
+absl::StatusOr<ConversionInput> read(const ExportArguments& arguments) {
   const auto trailing =
       arguments.allow_trailing_bytes ? TrailingBytes::ALLOW : TrailingBytes::REFUSE;
   COMPOSER_ASSIGN_OR_RETURN(
       const SafetensorsFile file,
       read_safetensors(arguments.conversion.input, {.trailing_bytes = trailing}));
-  return convert_weights(restore_tied(file), arguments.conversion, {});
-}
-
-int export_weights(const ExportArguments& arguments) {
-  absl::StatusOr<std::string> result = "";
-  const absl::Status status = catch_exceptions([&] {
-    result = run_export(arguments);
-    return result.status();
-  });
-  if (!status.ok()) {
-    absl::FPrintF(stderr, "composer export: %s\n", status.message());
-    return exit_code_of_setup(status);
-  }
-  absl::PrintF("%s\n", *result);
-  return kExitOk;
+  return ConversionInput{.tensors = restore_tied(file)};
 }
 
 }  // namespace
@@ -64,7 +43,9 @@ void add_export(CLI::App& app, int& exit_code) {
   command->add_flag("--allow-trailing-bytes", arguments->allow_trailing_bytes,
                     "Read files with bytes after the last tensor, which the format forbids");
   add_name_options(*command, arguments->conversion);
-  command->callback([arguments, &exit_code] { exit_code = export_weights(*arguments); });
+  command->callback([arguments, &exit_code] {
+    exit_code = run_conversion("export", arguments->conversion, [&] { return read(*arguments); });
+  });
 }
 
 }  // namespace composer

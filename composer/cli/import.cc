@@ -1,16 +1,13 @@
-#include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "composer/base/exceptions.h"
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
 #include "composer/checkpoint/torch_checkpoint.h"
 #include "composer/cli/commands.h"
-#include "composer/cli/exit_codes.h"
 #include "composer/cli/weights_conversion.h"
 
 namespace composer {
@@ -21,29 +18,12 @@ struct ImportArguments {
   std::string key;
 };
 
-absl::StatusOr<std::string> run_import(const ImportArguments& arguments) {
-  // Before a large file is read.
-  COMPOSER_RETURN_IF_ERROR(check_output(arguments.conversion.output));
-  COMPOSER_RETURN_IF_ERROR(name_map_of(arguments.conversion).status());
-  COMPOSER_ASSIGN_OR_RETURN(const TorchCheckpoint checkpoint,
+absl::StatusOr<ConversionInput> read(const ImportArguments& arguments) {
+  COMPOSER_ASSIGN_OR_RETURN(TorchCheckpoint checkpoint,
                             read_torch_checkpoint(arguments.conversion.input, arguments.key));
-  return convert_weights(checkpoint.tensors, arguments.conversion,
+  return ConversionInput{std::move(checkpoint.tensors),
                          {{"key", json_quote(checkpoint.key)},
-                          {"not_tensors", absl::StrCat(checkpoint.left_out.size())}});
-}
-
-int import_checkpoint(const ImportArguments& arguments) {
-  absl::StatusOr<std::string> result = "";
-  const absl::Status status = catch_exceptions([&] {
-    result = run_import(arguments);
-    return result.status();
-  });
-  if (!status.ok()) {
-    absl::FPrintF(stderr, "composer import: %s\n", status.message());
-    return exit_code_of_setup(status);
-  }
-  absl::PrintF("%s\n", *result);
-  return kExitOk;
+                          {"not_tensors", absl::StrCat(checkpoint.left_out.size())}}};
 }
 
 }  // namespace
@@ -64,7 +44,9 @@ void add_import(CLI::App& app, int& exit_code) {
                       "Where the state dict is, such as ema.model; by default the first of "
                       "state.model, state_dict, model_state_dict and model, or the whole");
   add_name_options(*command, arguments->conversion);
-  command->callback([arguments, &exit_code] { exit_code = import_checkpoint(*arguments); });
+  command->callback([arguments, &exit_code] {
+    exit_code = run_conversion("import", arguments->conversion, [&] { return read(*arguments); });
+  });
 }
 
 }  // namespace composer

@@ -1,12 +1,9 @@
-#include <stdlib.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,6 +23,7 @@
 #include "composer/cli/run_digest.h"
 #include "composer/cli/stop_at.h"
 #include "composer/cli/summary.h"
+#include "composer/cli/temporary_folder.h"
 
 namespace composer {
 namespace {
@@ -34,33 +32,6 @@ namespace fs = std::filesystem;
 
 struct VerifyArguments : ConfigArguments {
   std::vector<std::string> stops;
-};
-
-// Goes away with all that is in it.
-class TemporaryFolder {
- public:
-  static absl::StatusOr<TemporaryFolder> create() {
-    std::error_code error;
-    std::string path = (fs::temp_directory_path(error) / "composer-verify-XXXXXX").string();
-    if (error || ::mkdtemp(path.data()) == nullptr) {
-      return absl::ErrnoToStatus(error ? error.value() : errno,
-                                 "cannot make a temporary folder (TMPDIR says where)");
-    }
-    return TemporaryFolder(std::move(path));
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;  // nothing better can be done about what cannot be removed
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-
-  const std::string& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
-
-  std::string path_;
 };
 
 std::string metrics_file_of(const config::Run& run) {

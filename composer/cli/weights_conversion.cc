@@ -1,39 +1,24 @@
 #include "composer/cli/weights_conversion.h"
 
 #include <cstdint>
+#include <cstdio>
 #include <set>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "composer/base/exceptions.h"
 #include "composer/base/json_text.h"
 #include "composer/base/status.h"
 #include "composer/checkpoint/safetensors.h"
 #include "composer/checkpoint/torch_checkpoint.h"
+#include "composer/cli/exit_codes.h"
 
 namespace composer {
 namespace {
 
 bool is_safetensors(const std::string& path) { return absl::EndsWith(path, ".safetensors"); }
-
-}  // namespace
-
-void add_name_options(CLI::App& command, ConversionArguments& arguments) {
-  // One value each, so that the arguments that follow are not taken for more.
-  command
-      .add_option("--rename", arguments.rename,
-                  "PATTERN=>REPLACEMENT for names: a regular expression, and what its matches "
-                  "become ($1 is the first group); several apply in order")
-      ->allow_extra_args(false);
-  command
-      .add_option("--only", arguments.only,
-                  "Take only tensors in whose new name this regular expression matches")
-      ->allow_extra_args(false);
-  command
-      .add_option("--skip", arguments.skip,
-                  "Leave out tensors in whose new name this regular expression matches")
-      ->allow_extra_args(false);
-}
 
 absl::StatusOr<NameMap> name_map_of(const ConversionArguments& arguments) {
   NameMapOptions options = {.only = arguments.only, .skip = arguments.skip};
@@ -52,10 +37,13 @@ absl::Status check_output(const std::string& path) {
       path, ": expected a name that ends in .safetensors, or in .pt, .pth or .bin for torch.load"));
 }
 
-absl::StatusOr<std::string> convert_weights(
-    const NamedTensors& tensors, const ConversionArguments& arguments,
-    const std::vector<std::pair<std::string, std::string>>& facts) {
+absl::StatusOr<std::string> convert(const ConversionArguments& arguments,
+                                    absl::FunctionRef<absl::StatusOr<ConversionInput>()> read) {
+  // Before a large file is read.
+  COMPOSER_RETURN_IF_ERROR(check_output(arguments.output));
   COMPOSER_ASSIGN_OR_RETURN(const NameMap map, name_map_of(arguments));
+  COMPOSER_ASSIGN_OR_RETURN(const ConversionInput input, read());
+  const auto& [tensors, facts] = input;
   absl::StatusOr<NamedTensors> renamed = rename_tensors(tensors, map);
   if (!renamed.ok()) return annotate(arguments.input, renamed.status());
   if (renamed->empty()) {
@@ -88,6 +76,40 @@ absl::StatusOr<std::string> convert_weights(
                   ",\"renamed\":", static_cast<int64_t>(renamed->size()) - kept,
                   ",\"left_out\":", tensors.size() - renamed->size(), "}");
   return json;
+}
+
+}  // namespace
+
+void add_name_options(CLI::App& command, ConversionArguments& arguments) {
+  // One value each, so that the arguments that follow are not taken for more.
+  command
+      .add_option("--rename", arguments.rename,
+                  "PATTERN=>REPLACEMENT for names: a regular expression, and what its matches "
+                  "become ($1 is the first group); several apply in order")
+      ->allow_extra_args(false);
+  command
+      .add_option("--only", arguments.only,
+                  "Take only tensors in whose new name this regular expression matches")
+      ->allow_extra_args(false);
+  command
+      .add_option("--skip", arguments.skip,
+                  "Leave out tensors in whose new name this regular expression matches")
+      ->allow_extra_args(false);
+}
+
+int run_conversion(absl::string_view command, const ConversionArguments& arguments,
+                   absl::FunctionRef<absl::StatusOr<ConversionInput>()> read) {
+  absl::StatusOr<std::string> result = "";
+  const absl::Status status = catch_exceptions([&] {
+    result = convert(arguments, read);
+    return result.status();
+  });
+  if (!status.ok()) {
+    absl::FPrintF(stderr, "composer %s: %s\n", command, status.message());
+    return exit_code_of_setup(status);
+  }
+  absl::PrintF("%s\n", *result);
+  return kExitOk;
 }
 
 }  // namespace composer

@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "composer/checkpoint/named_tensors.h"
 
 namespace CLI {
@@ -25,19 +27,18 @@ struct ConversionArguments {
 /// Adds --rename, --only and --skip.
 void add_name_options(CLI::App& command, ConversionArguments& arguments);
 
-/// The rules of the arguments, checked.
-absl::StatusOr<NameMap> name_map_of(const ConversionArguments& arguments);
+/// What a command has read.
+struct ConversionInput {
+  NamedTensors tensors;
+  /// They come first in what is printed: {"key":"\"state.model\""}.
+  std::vector<std::pair<std::string, std::string>> facts;
+};
 
-/// Renames the tensors and writes them to the output, as safetensors, in which tied tensors stand
-/// once and the metadata says so, or as a file of torch.save's by the name's ending:
-/// ".safetensors",
-/// ".pt", ".pth" or ".bin". Gives what was done as one JSON object; `facts` come first in it:
-/// {"key":"\"state.model\""}.
-absl::StatusOr<std::string> convert_weights(
-    const NamedTensors& tensors, const ConversionArguments& arguments,
-    const std::vector<std::pair<std::string, std::string>>& facts);
-
-/// InvalidArgument unless the name says a format that can be written.
-absl::Status check_output(const std::string& path);
+/// Checks the arguments, calls `read`, renames the tensors and writes them to the output, as
+/// safetensors, in which tied tensors stand once and the metadata says so, or as a file of
+/// torch.save's, by the name's ending: ".safetensors", ".pt", ".pth" or ".bin". Prints what was
+/// done as one JSON object, or `command` and the error. Gives the exit code.
+int run_conversion(absl::string_view command, const ConversionArguments& arguments,
+                   absl::FunctionRef<absl::StatusOr<ConversionInput>()> read);
 
 }  // namespace composer

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
 #include "composer/core/model.h"
+#include "composer/core/stateful_list.h"
 
 namespace composer {
 namespace {
@@ -40,28 +41,6 @@ constexpr const char* kCounterNames[] = {
 constexpr absl::Duration Timestamp::*kClocks[] = {&Timestamp::total_wct, &Timestamp::iteration_wct,
                                                   &Timestamp::epoch_wct, &Timestamp::batch_wct};
 constexpr const char* kClockNames[] = {"total_wct", "iteration_wct", "epoch_wct", "batch_wct"};
-
-template <typename Items>
-StateDict states_of(const Items& items) {
-  StateDict state;
-  for (size_t i = 0; i < items.size(); ++i) state.set(absl::StrCat(i), items[i]->state_dict());
-  return state;
-}
-
-template <typename Items>
-absl::Status load_states(const StateDict& snapshot, absl::string_view kind, const Items& items) {
-  COMPOSER_ASSIGN_OR_RETURN(const StateDict* states, snapshot.child(kind));
-  if (states->children().size() != items.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("the snapshot has ", states->children().size(),
-                                                   " ", kind, ", the run has ", items.size()));
-  }
-  for (size_t i = 0; i < items.size(); ++i) {
-    COMPOSER_ASSIGN_OR_RETURN(const StateDict* state, states->child(absl::StrCat(i)));
-    COMPOSER_RETURN_IF_ERROR(
-        annotate(absl::StrCat(kind, " ", i), items[i]->load_state_dict(*state)));
-  }
-  return absl::OkStatus();
-}
 
 StateDict model_state(const ComposerModel& model) {
   StateDict state;

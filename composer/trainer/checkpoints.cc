@@ -8,17 +8,11 @@
 #include "composer/checkpoint/checkpoint_reader.h"
 #include "composer/core/model.h"
 #include "composer/core/snapshot.h"
+#include "composer/core/stateful_list.h"
 #include "composer/trainer/trainer.h"
 
 namespace composer {
 namespace {
-
-template <typename Items>
-StateDict states_of(const Items& items) {
-  StateDict states;
-  for (size_t i = 0; i < items.size(); ++i) states.set(absl::StrCat(i), items[i]->state_dict());
-  return states;
-}
 
 RunConditions conditions_of(const State& state) {
   return RunConditions::present(c10::DeviceTypeName(state.device.type(), /*lower_case=*/true),
@@ -159,28 +153,26 @@ absl::Status Trainer::load_state_dict(const StateDict& state) {
 }
 
 absl::Status Trainer::load_checkpoint(const Checkpoint& checkpoint) {
-  engine_.run(Event::kBeforeLoad);
-  COMPOSER_RETURN_IF_ERROR(load_state_dict(checkpoint.state));
-  COMPOSER_ASSIGN_OR_RETURN(const StateDict* loggers, checkpoint.state.child("loggers"));
-  const auto destinations = logger_.destinations();
-  if (loggers->children().size() != destinations.size()) {
-    LOG(WARNING) << "the run had " << loggers->children().size() << " loggers and has "
-                 << destinations.size()
-                 << " now: they begin anew, and may repeat what is there already";
-  } else {
-    for (size_t i = 0; i < destinations.size(); ++i) {
-      COMPOSER_ASSIGN_OR_RETURN(const StateDict* own, loggers->child(absl::StrCat(i)));
-      COMPOSER_RETURN_IF_ERROR(
-          annotate(destinations[i]->name(), destinations[i]->load_state_dict(*own)));
+  return catch_exceptions([&]() -> absl::Status {
+    engine_.run(Event::kBeforeLoad);
+    COMPOSER_RETURN_IF_ERROR(load_state_dict(checkpoint.state));
+    COMPOSER_ASSIGN_OR_RETURN(const StateDict* loggers, checkpoint.state.child("loggers"));
+    const auto destinations = logger_.destinations();
+    if (loggers->children().size() != destinations.size()) {
+      LOG(WARNING) << "the run had " << loggers->children().size() << " loggers and has "
+                   << destinations.size()
+                   << " now: they begin anew, and may repeat what is there already";
+    } else {
+      COMPOSER_RETURN_IF_ERROR(load_states(checkpoint.state, "loggers", destinations));
     }
-  }
-  logger_.set_newest(checkpoint.metrics);
-  save_schedule_.note_saved(state_.timestamp);
-  for (const std::string& line : checkpoint.conditions.differences(conditions_of(state_))) {
-    LOG(WARNING) << "not bit-equal to the unbroken run, for this is another one: " << line;
-  }
-  engine_.run(Event::kAfterLoad);
-  return absl::OkStatus();
+    logger_.set_newest(checkpoint.metrics);
+    save_schedule_.note_saved(state_.timestamp);
+    for (const std::string& line : checkpoint.conditions.differences(conditions_of(state_))) {
+      LOG(WARNING) << "not bit-equal to the unbroken run, for this is another one: " << line;
+    }
+    engine_.run(Event::kAfterLoad);
+    return absl::OkStatus();
+  });
 }
 
 // To the newest good checkpoint in all but the clock and the data, which go on behind the bad step.
