@@ -324,7 +324,8 @@ TEST(ListTest, PrintsWhatThereIs) {
     names.push_back(std::string(line.substr(0, line.find(' '))));
   }
   EXPECT_EQ(names, (std::vector<std::string>{"label_smoothing", "selective_backprop", "mixup",
-                                             "gradient_clipping"}));
+                                             "gradient_clipping", "ema", "swa", "sam",
+                                             "layer_freezing", "lookahead"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

@@ -6,6 +6,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
+#include <torch/nn/modules/linear.h>
 
 #include <algorithm>
 #include <map>
@@ -40,12 +41,19 @@ struct Case {
 // So that each algorithm acts within two steps; all ways in which it acts.
 std::vector<std::string> settings(const std::string& config) {
   static const auto* const kSettings = new std::map<std::string, std::vector<std::string>>{
+      {"composer.config.Ema", {"smoothing: 0.5", "half_life: '2ba'"}},
       {"composer.config.GradientClipping",
        {"clipping_type: NORM clipping_threshold: 0.01",
         "clipping_type: VALUE clipping_threshold: 0.01",
         "clipping_type: ADAPTIVE clipping_threshold: 0.01"}},
+      {"composer.config.LayerFreezing", {"freeze_start: 0"}},
+      {"composer.config.Lookahead", {"k: 1"}},
       {"composer.config.MixUp", {"alpha: 1", "alpha: 1 interpolate_loss: true"}},
       {"composer.config.SelectiveBackprop", {"start: 0 end: 1 interrupt: 0"}},
+      {"composer.config.Swa",
+       {"swa_start: '0dur' swa_end: '1dur' update_interval: '1ba'",
+        "swa_start: '0dur' swa_end: '1dur' update_interval: '1ba' schedule_swa_lr: true "
+        "swa_lr: 0.01"}},
   };
   const auto position = kSettings->find(config);
   return position == kSettings->end() ? std::vector<std::string>{""} : position->second;
@@ -63,14 +71,23 @@ absl::StatusOr<std::unique_ptr<Algorithm>> make(const Case& algorithm) {
   return testing::make_registered<Algorithm>(algorithm.config, algorithm.settings);
 }
 
-// Draws from the default generator, as models do.
+// Draws from the default generator, as models do. With layers enough to leave some out.
 class DropoutModel : public TinyModel {
  public:
+  DropoutModel() {
+    first_ = register_module("first", torch::nn::Linear(4, 4));
+    second_ = register_module("second", torch::nn::Linear(4, 4));
+  }
   Outputs forward(const Batch& batch) override {
     Batch dropped = batch;
-    dropped.set("input", at::dropout(batch.at("input"), 0.3, is_training()));
+    const at::Tensor hidden = second_(first_(batch.at("input")));
+    dropped.set("input", at::dropout(hidden, 0.3, is_training()));
     return TinyModel::forward(dropped);
   }
+
+ private:
+  torch::nn::Linear first_{nullptr};
+  torch::nn::Linear second_{nullptr};
 };
 
 // Has memory to train on two samples; with more it fails at one place of a step.
@@ -197,6 +214,8 @@ TEST_P(AlgorithmConformance, ActsInTwoStepsAndTheModelLearns) {
   const auto without = make_trainer({});
   fit(*without);
   EXPECT_FALSE((*after.child("model"))->identical(**trained(*without).child("model")));
+  TinyLoader data(kBatchSize, kBatchSize, 9);
+  ASSERT_TRUE(trainer->predict(data).ok());
   // And it acted at every event that it declares.
   for (const Event event : trainer->state().algorithms.front()->traits().events) {
     const auto timing =
@@ -413,7 +432,7 @@ INSTANTIATE_TEST_SUITE_P(Registered, AlgorithmConformance, ::testing::ValuesIn(c
                            return absl::StrCat(parts.back(), info.index);
                          });
 
-TEST(Registry, HasTheAlgorithmsOfTheCatalogue) { EXPECT_GE(cases().size(), 7u); }
+TEST(Registry, HasTheAlgorithmsOfTheCatalogue) { EXPECT_GE(cases().size(), 14u); }
 
 }  // namespace
 }  // namespace composer
