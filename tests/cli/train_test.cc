@@ -324,7 +324,9 @@ TEST(ListTest, PrintsWhatThereIs) {
     names.push_back(std::string(line.substr(0, line.find(' '))));
   }
   EXPECT_EQ(names, (std::vector<std::string>{"label_smoothing", "selective_backprop", "mixup",
-                                             "gradient_clipping"}));
+                                             "gradient_clipping", "cutmix", "cutout", "colout",
+                                             "progressive_resizing", "channels_last",
+                                             "seq_length_warmup", "no_op_model"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

@@ -150,7 +150,9 @@ TEST(ConfigErrors, NothingChosen) {
                 "plugin"));
   EXPECT_EQ(error_of("algorithms { }"),
             one("a.textproto:1:12: algorithms[0]: nothing is chosen; choose one of "
-                "label_smoothing, selective_backprop, mixup, gradient_clipping or plugin"));
+                "label_smoothing, selective_backprop, mixup, gradient_clipping, cutmix, cutout, "
+                "colout, progressive_resizing, channels_last, seq_length_warmup, no_op_model or "
+                "plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {
