@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "algorithms/draws.h"
+#include "algorithms/keys.h"
 #include "algorithms/targets.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
@@ -16,13 +19,8 @@ namespace composer {
 
 double draw_mixing_weight(double alpha, const at::Generator& generator) {
   if (alpha == 0) return 0;
-  // z = x / (x + y) with x and y from Gamma(alpha), which is Gamma(alpha + 1) U^(1 / alpha). In
-  // logarithms, because for a small alpha both x and y are often too small for a double.
-  const at::Tensor gamma =
-      at::_standard_gamma(at::full({2}, alpha + 1, at::kDouble), generator).log_();
-  const at::Tensor uniform = at::rand({2}, generator, at::kDouble).neg_().log1p_().div_(alpha);
-  const at::Tensor log_ratio = gamma + uniform;
-  return 1 / (1 + std::exp(std::abs(log_ratio[0].item<double>() - log_ratio[1].item<double>())));
+  const double z = draw_beta(alpha, generator);
+  return std::min(z, 1 - z);
 }
 
 at::Tensor mixup_batch(const at::Tensor& input, const at::Tensor& permutation, double weight) {
@@ -75,9 +73,9 @@ void MixUp::apply(Event event, State& state, Logger& logger) {
 }
 
 void MixUp::mix_input(State& state) {
-  const std::string key = input_key(state.batch);
+  const std::string key = input_key(options_.input_key, state.batch);
   found_input_ = state.batch.at(key);
-  found_targets_ = state.batch.at(target_key(state.batch));
+  found_targets_ = state.batch.at(target_key(options_.target_key, state.batch));
   at::Generator generator = state.generator(name());
   weight_ = draw_mixing_weight(options_.alpha, generator);
   permutation_ = at::randperm(found_input_.size(0), generator, at::TensorOptions(at::kLong))
@@ -86,7 +84,7 @@ void MixUp::mix_input(State& state) {
 }
 
 void MixUp::mix_targets(State& state) {
-  const std::string key = target_key(state.batch);
+  const std::string key = target_key(options_.target_key, state.batch);
   found_targets_ = state.batch.at(key);
   state.batch.set(
       key, mixup_targets(logits_of(state.outputs, name()), found_targets_, permutation_, weight_));
@@ -94,21 +92,14 @@ void MixUp::mix_targets(State& state) {
 
 void MixUp::mix_loss(State& state) {
   Batch permuted = state.batch;
-  permuted.set(target_key(state.batch), found_targets_.index_select(0, permutation_));
+  permuted.set(target_key(options_.target_key, state.batch),
+               found_targets_.index_select(0, permutation_));
   state.loss = lerp(state.loss, state.model->loss(state.outputs, permuted), weight_);
 }
 
 void MixUp::restore(State& state) {
-  state.batch.set(input_key(state.batch), std::move(found_input_));
-  state.batch.set(target_key(state.batch), std::move(found_targets_));
-}
-
-std::string MixUp::input_key(const Batch& batch) const {
-  return options_.input_key.empty() ? std::string(batch.input_name()) : options_.input_key;
-}
-
-std::string MixUp::target_key(const Batch& batch) const {
-  return options_.target_key.empty() ? std::string(batch.target_name()) : options_.target_key;
+  state.batch.set(input_key(options_.input_key, state.batch), std::move(found_input_));
+  state.batch.set(target_key(options_.target_key, state.batch), std::move(found_targets_));
 }
 
 COMPOSER_REGISTER(Algorithm, MixUp);

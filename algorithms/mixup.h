@@ -8,7 +8,6 @@
 
 #include "absl/status/statusor.h"
 #include "composer/core/algorithm.h"
-#include "composer/core/tensor_dict.h"
 
 namespace composer {
 
@@ -66,8 +65,6 @@ class MixUp final : public Algorithm {
   void mix_targets(State& state);
   void mix_loss(State& state);
   void restore(State& state);
-  std::string input_key(const Batch& batch) const;
-  std::string target_key(const Batch& batch) const;
 
   MixUpOptions options_;
   // What was drawn for this microbatch, and what it had, until it is restored.

@@ -12,10 +12,9 @@
 namespace composer::testing {
 namespace {
 
-std::map<std::string, at::Tensor> read() {
-  std::ifstream file("tests/golden/algorithms/algorithms.txt");
-  CHECK(file.good()) << "the golden numbers are not where the test runs";
-  std::map<std::string, at::Tensor> tensors;
+void read(const std::string& path, std::map<std::string, at::Tensor>& tensors) {
+  std::ifstream file(path);
+  CHECK(file.good()) << "the golden numbers are not where the test runs: " << path;
   std::string header, values;
   while (std::getline(file, header) && std::getline(file, values)) {
     std::istringstream words(header), numbers(values);
@@ -30,13 +29,20 @@ std::map<std::string, at::Tensor> read() {
                                                            : at::kFloat;
     tensors[name] = at::tensor(data, at::kDouble).reshape(sizes).to(scalar_type);
   }
+}
+
+std::map<std::string, at::Tensor> read_all() {
+  std::map<std::string, at::Tensor> tensors;
+  for (const char* file : {"algorithms.txt", "inputs.txt"}) {
+    read(std::string("tests/golden/algorithms/") + file, tensors);
+  }
   return tensors;
 }
 
 }  // namespace
 
 at::Tensor golden(const std::string& name) {
-  static const auto* const tensors = new std::map<std::string, at::Tensor>(read());
+  static const auto* const tensors = new std::map<std::string, at::Tensor>(read_all());
   const auto position = tensors->find(name);
   CHECK(position != tensors->end()) << "there are no golden numbers " << name;
   return position->second.clone();

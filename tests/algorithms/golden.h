@@ -6,7 +6,7 @@
 
 namespace composer::testing {
 
-/// The tensor called `name` in tests/golden/algorithms/algorithms.txt. Ends the test when there is
+/// The tensor called `name` in the files of tests/golden/algorithms. Ends the test when there is
 /// none.
 at::Tensor golden(const std::string& name);
 

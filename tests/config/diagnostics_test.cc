@@ -151,7 +151,8 @@ TEST(ConfigErrors, NothingChosen) {
   EXPECT_EQ(error_of("algorithms { }"),
             one("a.textproto:1:12: algorithms[0]: nothing is chosen; choose one of "
                 "label_smoothing, selective_backprop, mixup, gradient_clipping, ema, swa, sam, "
-                "layer_freezing, lookahead or plugin"));
+                "layer_freezing, lookahead, cutmix, cutout, colout, progressive_resizing, "
+                "channels_last, seq_length_warmup, no_op_model or plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {
