@@ -17,6 +17,7 @@
 #include "composer/optim/sgd.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/trainer.h"
+#include "models/resnet.h"
 #include "tests/testing/registered.h"
 #include "tests/testing/resume.h"
 #include "tests/testing/tiny.h"
@@ -44,6 +45,14 @@ std::vector<std::string> settings(const std::string& config) {
        {"clipping_type: NORM clipping_threshold: 0.01",
         "clipping_type: VALUE clipping_threshold: 0.01",
         "clipping_type: ADAPTIVE clipping_threshold: 0.01"}},
+      {"composer.config.BlurPool",
+       {"min_channels: 1", "min_channels: 1 blur_first: false replace_maxpools: false"}},
+      {"composer.config.Factorize", {"min_channels: 4 latent_channels: 2 min_features: 4"}},
+      {"composer.config.GhostBatchNorm", {"ghost_batch_size: 1"}},
+      {"composer.config.SqueezeExcite", {"latent_channels: 2 min_channels: 4"}},
+      {"composer.config.StochasticDepth",
+       {"drop_rate: 0.9", "drop_rate: 0.9 drop_warmup: 0.1",
+        "drop_rate: 0.6 stochastic_method: SAMPLE drop_distribution: UNIFORM"}},
       {"composer.config.MixUp", {"alpha: 1", "alpha: 1 interpolate_loss: true"}},
       {"composer.config.SelectiveBackprop", {"start: 0 end: 1 interrupt: 0"}},
   };
@@ -63,21 +72,40 @@ absl::StatusOr<std::unique_ptr<Algorithm>> make(const Case& algorithm) {
   return testing::make_registered<Algorithm>(algorithm.config, algorithm.settings);
 }
 
-// Draws from the default generator, as models do.
+// Draws from the default generator, as models do. On request it has layers of all kinds.
 class DropoutModel : public TinyModel {
  public:
+  explicit DropoutModel(bool layers = false) {
+    if (!layers) return;
+    net_ =
+        register_module("net", std::make_shared<ResNet>(ResNetOptions{
+                                   .blocks = {1}, .in_channels = 1, .width = 4, .num_classes = 4}));
+  }
+
   Outputs forward(const Batch& batch) override {
     Batch dropped = batch;
-    dropped.set("input", at::dropout(batch.at("input"), 0.3, is_training()));
+    at::Tensor input = at::dropout(batch.at("input"), 0.3, is_training());
+    if (net_) input = net_->logits(at::upsample_nearest2d(input.view({-1, 1, 2, 2}), {8, 8}));
+    dropped.set("input", input);
     return TinyModel::forward(dropped);
   }
+
+ private:
+  std::shared_ptr<ResNet> net_;
 };
+
+bool changes_the_model(const Case& algorithm) {
+  const auto made = make(algorithm);
+  if (!made.ok()) return false;
+  const std::vector<Event> events = (*made)->traits().events;
+  return std::find(events.begin(), events.end(), Event::kInit) != events.end();
+}
 
 // Has memory to train on two samples; with more it fails at one place of a step.
 class SmallMemoryModel final : public DropoutModel {
  public:
   enum class Fails { kInForward, kInLoss, kInBackward };
-  explicit SmallMemoryModel(Fails fails) : fails_(fails) {}
+  SmallMemoryModel(Fails fails, bool layers) : DropoutModel(layers), fails_(fails) {}
 
   Outputs forward(const Batch& batch) override {
     Outputs outputs = DropoutModel::forward(batch);
@@ -112,15 +140,19 @@ struct Setup {
   uint64_t seed = 5;
   std::vector<std::unique_ptr<Callback>> callbacks = {};
   std::optional<SmallMemoryModel::Fails> fails = {};
+  // Whether the model has layers that an algorithm can change; when unset, if that does so.
+  std::optional<bool> layers = {};
 };
 
 TrainerOptions options_of(Setup setup) {
+  const bool layers =
+      setup.layers.value_or(setup.algorithm != nullptr && changes_the_model(*setup.algorithm));
   seed_everything(setup.seed);
   TrainerOptions options;
-  options.model = setup.model ? setup.model : std::make_shared<DropoutModel>();
+  options.model = setup.model ? setup.model : std::make_shared<DropoutModel>(layers);
   if (setup.fails) {
     seed_everything(setup.seed);
-    options.model = std::make_shared<SmallMemoryModel>(*setup.fails);
+    options.model = std::make_shared<SmallMemoryModel>(*setup.fails, layers);
   }
   options.train = std::make_shared<TinyLoader>(4 * kBatchSize, kBatchSize);
   options.evaluators = {{.data = std::make_shared<TinyLoader>(2 * kBatchSize, kBatchSize, 9)}};
@@ -194,7 +226,7 @@ TEST_P(AlgorithmConformance, ActsInTwoStepsAndTheModelLearns) {
   EXPECT_FALSE((*before.child("model"))->identical(**after.child("model")));
   expect_finite(*trainer);
   // It makes a difference.
-  const auto without = make_trainer({});
+  const auto without = make_trainer({.layers = changes_the_model(GetParam())});
   fit(*without);
   EXPECT_FALSE((*after.child("model"))->identical(**trained(*without).child("model")));
   // And it acted at every event that it declares.
