@@ -1,5 +1,6 @@
 #pragma once
 
+#include <c10/util/Exception.h>
 #include <torch/nn/module.h>
 
 #include <functional>
@@ -42,8 +43,10 @@ class SlotBase {
   const std::string& name() const { return name_; }
   const std::shared_ptr<torch::nn::Module>& module() const { return module_; }
 
-  /// Puts `module` in the child's place. False, and nothing changes, when it has not the interface
-  /// that the parent calls.
+  /// Whether `module` has the interface that the parent calls.
+  virtual bool accepts(const torch::nn::Module& module) const = 0;
+
+  /// Puts `module` in the child's place. False, and nothing changes, when it is not accepted.
   bool replace(std::shared_ptr<torch::nn::Module> module) {
     if (!bind(module)) return false;
     module_ = std::move(module);
@@ -84,7 +87,20 @@ class Slot final : public SlotBase {
   Slot(Parent& parent, std::string name, std::shared_ptr<Module> module)
       : SlotBase(parent, parent, std::move(name), module), called_(module.get()) {}
 
+  /// For a child of any type; throws a TypeError when it has not the interface.
+  template <typename Parent>
+  Slot(Parent& parent, std::string name, const std::shared_ptr<torch::nn::Module>& module)
+      : SlotBase(parent, parent, std::move(name), module),
+        called_(dynamic_cast<Interface*>(module.get())) {
+    TORCH_CHECK_TYPE(called_ != nullptr, "\"", this->name(), "\" cannot be a ", module->name(),
+                     ", which has not the interface that its parent calls");
+  }
+
   Interface* operator->() const { return called_; }
+
+  bool accepts(const torch::nn::Module& module) const override {
+    return dynamic_cast<const Interface*>(&module) != nullptr;
+  }
 
   /// From now on the parent calls what `wrapper` makes of the child, and of each that is put in its
   /// place. The child stays what `module` gives and what is registered: no name changes.

@@ -12,6 +12,7 @@
 #include <map>
 #include <sstream>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -85,14 +86,20 @@ std::string shape(const at::Tensor& tensor) {
 FusedOptimizer::FusedOptimizer(std::vector<ParameterGroup> groups,
                                std::vector<std::string> state_kinds, Steps steps)
     : groups_(std::move(groups)), state_kinds_(std::move(state_kinds)), steps_(steps) {
+  members_ = members_of(groups_);
+  for (ParameterGroup& group : groups_) group.initial_lr = group.lr;
+}
+
+std::vector<FusedOptimizer::Member> FusedOptimizer::members_of(
+    const std::vector<ParameterGroup>& groups) {
+  std::vector<Member> members;
   std::unordered_set<const void*> tensors;
   std::unordered_set<std::string> names;
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    TORCH_CHECK_VALUE(groups_[i].lr >= 0 && groups_[i].weight_decay >= 0, "group ", i,
-                      " has learning rate ", groups_[i].lr, " and weight decay ",
-                      groups_[i].weight_decay, "; neither may be negative");
-    groups_[i].initial_lr = groups_[i].lr;
-    for (const NamedParameter& parameter : groups_[i].parameters) {
+  for (size_t i = 0; i < groups.size(); ++i) {
+    TORCH_CHECK_VALUE(groups[i].lr >= 0 && groups[i].weight_decay >= 0, "group ", i,
+                      " has learning rate ", groups[i].lr, " and weight decay ",
+                      groups[i].weight_decay, "; neither may be negative");
+    for (const NamedParameter& parameter : groups[i].parameters) {
       TORCH_CHECK_VALUE(parameter.tensor.defined(), "parameter \"", parameter.name,
                         "\" is undefined");
       TORCH_CHECK_VALUE(tensors.insert(parameter.tensor.unsafeGetTensorImpl()).second,
@@ -100,8 +107,37 @@ FusedOptimizer::FusedOptimizer(std::vector<ParameterGroup> groups,
       TORCH_CHECK_VALUE(names.insert(parameter.name).second, "two parameters are called \"",
                         parameter.name, "\"");
       check_dense(parameter);
-      members_.push_back({i, parameter, {}, 0});
+      members.push_back({i, parameter, {}, 0});
     }
+  }
+  return members;
+}
+
+void FusedOptimizer::set_groups(std::vector<ParameterGroup> groups) {
+  TORCH_CHECK_VALUE(groups.size() == groups_.size(), "an optimizer of ", groups_.size(),
+                    " groups cannot take ", groups.size());
+  std::vector<Member> members = members_of(groups);
+  count_updates();
+  std::unordered_map<const void*, Member*> known;
+  for (Member& member : members_) {
+    known[member.parameter.tensor.unsafeGetTensorImpl()] = &member;
+  }
+  for (Member& member : members) {
+    const auto before = known.find(member.parameter.tensor.unsafeGetTensorImpl());
+    if (before == known.end()) continue;
+    member.state = std::move(before->second->state);
+    member.updates = before->second->updates;
+  }
+  groups_ = std::move(groups);
+  members_ = std::move(members);
+  buckets_.clear();
+  stale_ = true;
+}
+
+void FusedOptimizer::count_updates() {
+  for (const Bucket& bucket : buckets_) {
+    const int64_t updates = updates_of(bucket);
+    for (const size_t member : bucket.members) members_[member].updates = updates;
   }
 }
 
@@ -211,10 +247,7 @@ bool FusedOptimizer::gather(Bucket& bucket) {
 
 void FusedOptimizer::regroup() {
   stale_ = true;
-  for (const Bucket& bucket : buckets_) {
-    const int64_t updates = updates_of(bucket);
-    for (const size_t member : bucket.members) members_[member].updates = updates;
-  }
+  count_updates();
   buckets_.clear();
   using Key = std::tuple<size_t, std::string, at::ScalarType, int64_t, bool>;
   std::map<Key, size_t> positions;

@@ -12,6 +12,7 @@
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/core/optimizer.h"
+#include "composer/core/regroupable.h"
 #include "composer/optim/parameter_groups.h"
 
 namespace composer {
@@ -31,9 +32,10 @@ namespace composer {
 /// rate, the step count, whether the update is skipped - is in tensors there, so that no update
 /// waits for the device. Only SGD's first, which is another computation, does where it may be
 /// skipped.
-class FusedOptimizer : public Optimizer {
+class FusedOptimizer : public Optimizer, public Regroupable {
  public:
   std::vector<ParameterGroup>& groups() final { return groups_; }
+  void set_groups(std::vector<ParameterGroup> groups) final;
 
   /// Each state tensor under its kind and its parameter's name ("momentum_buffer" -> "fc1.weight"),
   /// how often each parameter was updated under "step", and the groups' learning rates.
@@ -109,6 +111,11 @@ class FusedOptimizer : public Optimizer {
   /// Throws a c10::Error that names the parameter when a gradient is sparse or of another shape.
   void update_parameters() final;
   bool heeds_found_inf() const final { return true; }
+
+  /// The groups' parameters, each with no state. Throws on what cannot be updated.
+  static std::vector<Member> members_of(const std::vector<ParameterGroup>& groups);
+  /// Brings the members' counts of updates up to date.
+  void count_updates();
 
   /// Fills the buckets' gradients. False when the buckets no longer fit the parameters.
   bool gather();

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
@@ -193,6 +194,31 @@ TorchOptimizer::TorchOptimizer(std::unique_ptr<optim::Optimizer> optimizer,
       ours.parameters.push_back({name->second, tensor});
     }
   }
+}
+
+void TorchOptimizer::set_groups(std::vector<ParameterGroup> groups) {
+  TORCH_CHECK_NOT_IMPLEMENTED(!repeats_, short_type_name(typeid(*optimizer_)),
+                              " cannot take other parameters; its state is about all of them");
+  TORCH_CHECK_VALUE(groups.size() == groups_.size(), "an optimizer of ", groups_.size(),
+                    " groups cannot take ", groups.size());
+  std::unordered_set<const void*> kept;
+  for (const ParameterGroup& group : groups) {
+    for (const auto& [name, tensor] : group.parameters) {
+      TORCH_CHECK_VALUE(kept.insert(tensor.unsafeGetTensorImpl()).second, "parameter \"", name,
+                        "\" is given to the optimizer twice");
+    }
+  }
+  for (size_t i = 0; i < groups.size(); ++i) {
+    std::vector<at::Tensor>& theirs = optimizer_->param_groups()[i].params();
+    for (const at::Tensor& tensor : theirs) {
+      if (kept.count(tensor.unsafeGetTensorImpl()) == 0) {
+        optimizer_->state().erase(tensor.unsafeGetTensorImpl());
+      }
+    }
+    theirs.clear();
+    for (const auto& [name, tensor] : groups[i].parameters) theirs.push_back(tensor);
+  }
+  groups_ = std::move(groups);
 }
 
 void TorchOptimizer::set_learning_rates() {

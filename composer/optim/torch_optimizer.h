@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "composer/base/exceptions.h"
 #include "composer/core/optimizer.h"
+#include "composer/core/regroupable.h"
 #include "composer/optim/parameter_groups.h"
 
 namespace composer {
@@ -22,7 +23,7 @@ namespace composer {
 /// options, so `weight_decay` of `groups()` is 0 here and changes nothing. LBFGS evaluates the loss
 /// repeatedly and needs `step` rather than `update`; an evaluation that `found_inf` is about ends
 /// the step, with parameters and state as before it.
-class TorchOptimizer final : public Optimizer {
+class TorchOptimizer final : public Optimizer, public Regroupable {
  public:
   /// `parameters` names those that `optimizer` has; throws when one has no name.
   TorchOptimizer(std::unique_ptr<torch::optim::Optimizer> optimizer,
@@ -31,6 +32,8 @@ class TorchOptimizer final : public Optimizer {
   at::Tensor step(const LossClosure& closure) override;
   bool evaluates_loss_repeatedly() const override { return repeats_; }
   std::vector<ParameterGroup>& groups() override { return groups_; }
+  /// Throws a NotImplementedError for LBFGS, whose state is about all parameters together.
+  void set_groups(std::vector<ParameterGroup> groups) override;
 
   /// The whole state of SGD, Adam, AdamW, RMSprop, Adagrad and LBFGS. Throws a NotImplementedError
   /// that names the type for the state of others: they can train, but not be saved.

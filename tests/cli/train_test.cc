@@ -323,11 +323,28 @@ TEST(ListTest, PrintsWhatThereIs) {
   for (const auto line : absl::StrSplit(algorithms.out, '\n', absl::SkipEmpty())) {
     names.push_back(std::string(line.substr(0, line.find(' '))));
   }
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "label_smoothing", "selective_backprop", "mixup", "gradient_clipping",
-                       "ema", "swa", "sam", "layer_freezing", "lookahead", "cutmix", "cutout",
-                       "colout", "progressive_resizing", "channels_last", "seq_length_warmup",
-                       "no_op_model"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"label_smoothing",
+                                             "selective_backprop",
+                                             "mixup",
+                                             "gradient_clipping",
+                                             "ema",
+                                             "swa",
+                                             "sam",
+                                             "layer_freezing",
+                                             "lookahead",
+                                             "cutmix",
+                                             "cutout",
+                                             "colout",
+                                             "progressive_resizing",
+                                             "channels_last",
+                                             "seq_length_warmup",
+                                             "no_op_model",
+                                             "blurpool",
+                                             "ghost_batch_norm",
+                                             "squeeze_excite",
+                                             "stochastic_depth",
+                                             "weight_standardization",
+                                             "factorize"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

@@ -146,13 +146,14 @@ TEST(ConfigErrors, TwoMembersOfAOneof) {
 
 TEST(ConfigErrors, NothingChosen) {
   EXPECT_EQ(errors_of("a.textproto", "seed: 1"),
-            one("a.textproto: model: required, but missing; choose one of mlp, cnn, mlp_encoder or "
-                "plugin"));
+            one("a.textproto: model: required, but missing; choose one of mlp, cnn, mlp_encoder, "
+                "resnet or plugin"));
   EXPECT_EQ(error_of("algorithms { }"),
             one("a.textproto:1:12: algorithms[0]: nothing is chosen; choose one of "
                 "label_smoothing, selective_backprop, mixup, gradient_clipping, ema, swa, sam, "
                 "layer_freezing, lookahead, cutmix, cutout, colout, progressive_resizing, "
-                "channels_last, seq_length_warmup, no_op_model or plugin"));
+                "channels_last, seq_length_warmup, no_op_model, blurpool, ghost_batch_norm, "
+                "squeeze_excite, stochastic_depth, weight_standardization, factorize or plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {

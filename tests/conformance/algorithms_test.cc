@@ -1,5 +1,5 @@
 // What every algorithm in the registry must hold. A new one is found by itself; one with required
-// fields, or whose defaults do nothing in two steps, needs a line in `settings`.
+// fields, or whose defaults do nothing in two steps, needs a line in subject.cc.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -17,15 +17,18 @@
 #include "composer/optim/sgd.h"
 #include "composer/trainer/process_settings.h"
 #include "composer/trainer/trainer.h"
+#include "tests/conformance/subject.h"
 #include "tests/testing/registered.h"
 #include "tests/testing/resume.h"
-#include "tests/testing/tiny.h"
 
 namespace composer {
 namespace {
 
-using testing::TinyLoader;
-using testing::TinyModel;
+using testing::SampleLoader;
+using testing::Samples;
+using testing::Subject;
+using testing::subject_of;
+using testing::SubjectModel;
 using testing::trained;
 
 struct Case {
@@ -36,44 +39,6 @@ struct Case {
     return out << algorithm.config << " { " << algorithm.settings << " }";
   }
 };
-
-// So that each algorithm acts within two steps; all ways in which it acts.
-std::vector<std::string> settings(const std::string& config) {
-  static const auto* const kSettings = new std::map<std::string, std::vector<std::string>>{
-      {"composer.config.ColOut", {"p_row: 0.3 p_col: 0.3"}},
-      {"composer.config.CutMix", {"", "interpolate_loss: true", "uniform_sampling: true"}},
-      {"composer.config.CutOut", {"", "num_holes: 2 length: 0.3 uniform_sampling: true"}},
-      {"composer.config.GradientClipping",
-       {"clipping_type: NORM clipping_threshold: 0.01",
-        "clipping_type: VALUE clipping_threshold: 0.01",
-        "clipping_type: ADAPTIVE clipping_threshold: 0.01"}},
-      {"composer.config.MixUp", {"alpha: 1", "alpha: 1 interpolate_loss: true"}},
-      {"composer.config.ProgressiveResizing", {"", "mode: CROP size_increment: 1"}},
-      {"composer.config.SelectiveBackprop", {"start: 0 end: 1 interrupt: 0"}},
-      {"composer.config.SeqLengthWarmup",
-       {"duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4",
-        "duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4 preserve_end_of_sequence: "
-        "true"}},
-  };
-  const auto position = kSettings->find(config);
-  return position == kSettings->end() ? std::vector<std::string>{""} : position->second;
-}
-
-// What samples are: four features where nothing else is said.
-enum class Samples { kFeatures, kImages, kTokens };
-
-Samples samples_for(const std::string& config) {
-  static const auto* const kSamples = new std::map<std::string, Samples>{
-      {"composer.config.ChannelsLast", Samples::kImages},
-      {"composer.config.ColOut", Samples::kImages},
-      {"composer.config.CutMix", Samples::kImages},
-      {"composer.config.CutOut", Samples::kImages},
-      {"composer.config.ProgressiveResizing", Samples::kImages},
-      {"composer.config.SeqLengthWarmup", Samples::kTokens},
-  };
-  const auto position = kSamples->find(config);
-  return position == kSamples->end() ? Samples::kFeatures : position->second;
-}
 
 // Those whose steps may end with the bits of a step without them: a layout of memory.
 bool may_leave_the_numbers(const std::string& config) {
@@ -86,7 +51,9 @@ bool replaces_the_model(const std::string& config) { return config == "composer.
 std::vector<Case> cases() {
   std::vector<Case> cases;
   for (const std::string& config : Registry<Algorithm>::global().names()) {
-    for (const std::string& setting : settings(config)) cases.push_back({config, setting});
+    for (const std::string& settings : subject_of(config).settings) {
+      cases.push_back({config, settings});
+    }
   }
   return cases;
 }
@@ -95,67 +62,14 @@ absl::StatusOr<std::unique_ptr<Algorithm>> make(const Case& algorithm) {
   return testing::make_registered<Algorithm>(algorithm.config, algorithm.settings);
 }
 
-// Gives TinyLoader's samples as they are, or images of 8x8 or 12 tokens made of them.
-class SampleLoader final : public DataLoader {
- public:
-  SampleLoader(Samples samples, int64_t count, int64_t batch_size, uint64_t seed = 1)
-      : samples_(samples), loader_(count, batch_size, seed) {}
-  int64_t batch_size() const override { return loader_.batch_size(); }
-  std::optional<int64_t> batches_per_epoch() const override { return loader_.batches_per_epoch(); }
-  void seek(int64_t epoch, int64_t batch) override { loader_.seek(epoch, batch); }
-  std::optional<Batch> next() override {
-    std::optional<Batch> batch = loader_.next();
-    if (!batch || samples_ == Samples::kFeatures) return batch;
-    const at::Tensor features = batch->at("input");
-    if (samples_ == Samples::kImages) {
-      const at::Tensor rows = features.repeat({1, 2}), columns = features.flip(1).repeat({1, 2});
-      batch->set("input", (rows.unsqueeze(2) * columns.unsqueeze(1)).unsqueeze(1));
-    } else {
-      batch->erase("input");
-      batch->set("input_ids", (features.repeat({1, 3}) * 10).to(at::kLong));
-      batch->set("attention_mask", at::ones({features.size(0), 12}, at::kLong));
-    }
-    return batch;
-  }
-
- private:
-  const Samples samples_;
-  TinyLoader loader_;
-};
-
-// Takes all of them.
-class SampleModel : public TinyModel {
- public:
-  Outputs forward(const Batch& batch) override {
-    return TinyModel::forward({{"input", features(batch)}});
-  }
-
- protected:
-  at::Tensor features(const Batch& batch) const {
-    if (const at::Tensor* tokens = batch.find("input_ids")) {
-      return at::adaptive_avg_pool1d(tokens->to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
-    }
-    const at::Tensor& input = batch.at("input");
-    return input.dim() == 2 ? input : at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
-  }
-};
-
-// Draws from the default generator, as models do.
-class DropoutModel : public SampleModel {
- public:
-  Outputs forward(const Batch& batch) override {
-    return TinyModel::forward({{"input", at::dropout(features(batch), 0.3, is_training())}});
-  }
-};
-
 // Has memory to train on two samples; with more it fails at one place of a step.
-class SmallMemoryModel final : public DropoutModel {
+class SmallMemoryModel final : public SubjectModel {
  public:
   enum class Fails { kInForward, kInLoss, kInBackward };
-  explicit SmallMemoryModel(Fails fails) : fails_(fails) {}
+  SmallMemoryModel(const Subject& subject, Fails fails) : SubjectModel(subject), fails_(fails) {}
 
   Outputs forward(const Batch& batch) override {
-    Outputs outputs = DropoutModel::forward(batch);
+    Outputs outputs = SubjectModel::forward(batch);
     if (too_many(batch, Fails::kInForward)) fail();
     if (too_many(batch, Fails::kInBackward)) {
       outputs.at("logits").register_hook([](const at::Tensor&) { fail(); });
@@ -164,7 +78,7 @@ class SmallMemoryModel final : public DropoutModel {
   }
   Loss loss(const Outputs& outputs, const Batch& batch) override {
     if (too_many(batch, Fails::kInLoss)) fail();
-    return DropoutModel::loss(outputs, batch);
+    return SubjectModel::loss(outputs, batch);
   }
 
  private:
@@ -180,8 +94,8 @@ constexpr int64_t kBatchSize = 6;
 
 struct Setup {
   const Case* algorithm = nullptr;                 // none when null
-  Samples samples = Samples::kFeatures;            // of the algorithm where there is one
-  std::shared_ptr<ComposerModel> model = nullptr;  // a DropoutModel when null
+  Subject subject = {};                            // of the algorithm where there is one
+  std::shared_ptr<ComposerModel> model = nullptr;  // a SubjectModel when null
   int64_t microbatch_size = 0;
   Precision precision = Precision::kFp32;
   std::string max_duration = "2ba";
@@ -191,17 +105,20 @@ struct Setup {
 };
 
 TrainerOptions options_of(Setup setup) {
-  if (setup.algorithm != nullptr) setup.samples = samples_for(setup.algorithm->config);
-  seed_everything(setup.seed);
+  if (setup.algorithm != nullptr) setup.subject = subject_of(setup.algorithm->config);
+  const Samples samples = setup.subject.samples;
   TrainerOptions options;
-  options.model = setup.model ? setup.model : std::make_shared<DropoutModel>();
-  if (setup.fails) {
-    seed_everything(setup.seed);
-    options.model = std::make_shared<SmallMemoryModel>(*setup.fails);
+  seed_everything(setup.seed);
+  if (setup.model) {
+    options.model = setup.model;
+  } else if (setup.fails) {
+    options.model = std::make_shared<SmallMemoryModel>(setup.subject, *setup.fails);
+  } else {
+    options.model = std::make_shared<SubjectModel>(setup.subject);
   }
-  options.train = std::make_shared<SampleLoader>(setup.samples, 4 * kBatchSize, kBatchSize);
+  options.train = std::make_shared<SampleLoader>(samples, 4 * kBatchSize, kBatchSize);
   options.evaluators = {
-      {.data = std::make_shared<SampleLoader>(setup.samples, 2 * kBatchSize, kBatchSize, 9)}};
+      {.data = std::make_shared<SampleLoader>(samples, 2 * kBatchSize, kBatchSize, 9)}};
   options.max_duration = setup.max_duration;
   options.optimizers = {sgd({.lr = 0.1, .momentum = 0.9})};
   options.device_train_microbatch_size = setup.microbatch_size;
@@ -211,7 +128,7 @@ TrainerOptions options_of(Setup setup) {
   options.callbacks = std::move(setup.callbacks);
   if (setup.algorithm != nullptr) {
     auto algorithm = make(*setup.algorithm);
-    EXPECT_TRUE(algorithm.ok()) << algorithm.status() << "; give its required fields in settings()";
+    EXPECT_TRUE(algorithm.ok()) << algorithm.status() << "; give its required fields in subject.cc";
     if (algorithm.ok()) options.algorithms.push_back(*std::move(algorithm));
   }
   return options;
@@ -254,7 +171,7 @@ class AlgorithmConformance : public ::testing::TestWithParam<Case> {
 
 TEST_P(AlgorithmConformance, SaysWhatItIs) {
   const auto algorithm = make(GetParam());
-  ASSERT_TRUE(algorithm.ok()) << algorithm.status() << "; give its required fields in settings()";
+  ASSERT_TRUE(algorithm.ok()) << algorithm.status() << "; give its required fields in subject.cc";
   const AlgorithmTraits traits = (*algorithm)->traits();
   EXPECT_FALSE(traits.events.empty());
   EXPECT_TRUE(std::is_sorted(traits.events.begin(), traits.events.end()));
@@ -272,7 +189,7 @@ TEST_P(AlgorithmConformance, ActsInTwoStepsAndTheModelLearns) {
   EXPECT_FALSE((*before.child("model"))->identical(**after.child("model")));
   expect_finite(*trainer);
   // It makes a difference.
-  const auto without = make_trainer({.samples = samples_for(GetParam().config)});
+  const auto without = make_trainer({.subject = subject_of(GetParam().config)});
   fit(*without);
   EXPECT_TRUE(may_leave_the_numbers(GetParam().config) ||
               !(*after.child("model"))->identical(**trained(*without).child("model")));
@@ -350,7 +267,7 @@ class KeepingLoader final : public DataLoader {
 TEST_P(AlgorithmConformance, WritesIntoNoTensorOfTheLoader) {
   const auto trainer = make_trainer({.algorithm = &GetParam(), .microbatch_size = 2});
   ASSERT_NE(trainer, nullptr);
-  const auto loader = std::make_shared<KeepingLoader>(samples_for(GetParam().config));
+  const auto loader = std::make_shared<KeepingLoader>(subject_of(GetParam().config).samples);
   ASSERT_TRUE(trainer->fit({.train = loader}).ok());
   ASSERT_EQ(loader->given.size(), 2u);
   for (const auto& [batch, copy] : loader->given) EXPECT_TRUE(same_tensors(batch, copy));
@@ -397,19 +314,20 @@ TEST_P(AlgorithmConformance, GoesOnFromACheckpointWithTheSameBits) {
 }
 
 // Notes under what it is called.
-class WatchedModel final : public SampleModel {
+class WatchedModel final : public SubjectModel {
  public:
+  explicit WatchedModel(const Subject& subject) : SubjectModel(subject, /*dropout=*/0) {}
   Outputs forward(const Batch& batch) override {
     watch();
-    return SampleModel::forward(batch);
+    return SubjectModel::forward(batch);
   }
   Loss loss(const Outputs& outputs, const Batch& batch) override {
     watch();
-    return TinyModel::loss(outputs, batch);
+    return SubjectModel::loss(outputs, batch);
   }
   at::Tensor per_sample_loss(const Outputs& outputs, const Batch& batch) override {
     watch();
-    return TinyModel::per_sample_loss(outputs, batch);
+    return SubjectModel::per_sample_loss(outputs, batch);
   }
 
   int calls = 0;
@@ -423,7 +341,7 @@ class WatchedModel final : public SampleModel {
 
 TEST_P(AlgorithmConformance, ComputesTheModelUnderTheRunsAutocast) {
   if (replaces_the_model(GetParam().config)) GTEST_SKIP() << "there is another model";
-  const auto model = std::make_shared<WatchedModel>();
+  const auto model = std::make_shared<WatchedModel>(subject_of(GetParam().config));
   const auto trainer = make_trainer({.algorithm = &GetParam(),
                                      .model = model,
                                      .microbatch_size = 2,
@@ -463,8 +381,8 @@ TEST_P(AlgorithmConformance, LeavesEvaluationAloneUnlessItChangesTheModel) {
   if (std::find(events.begin(), events.end(), Event::kInit) != events.end()) {
     GTEST_SKIP() << "it changes the model";
   }
-  const Samples samples = samples_for(GetParam().config);
-  const auto without = make_trainer({.samples = samples});
+  const Samples samples = subject_of(GetParam().config).samples;
+  const auto without = make_trainer({.subject = subject_of(GetParam().config)});
   const auto evaluate = [](Trainer& trainer) {
     auto metrics = trainer.eval();
     EXPECT_TRUE(metrics.ok()) << metrics.status();

@@ -1,0 +1,115 @@
+#include "tests/conformance/subject.h"
+
+#include <ATen/ATen.h>
+
+#include <map>
+
+#include "composer/nn/linear.h"
+
+namespace composer::testing {
+
+const Subject& subject_of(const std::string& config) {
+  static const auto* const kPlain = new Subject;
+  static const auto* const kSubjects = new std::map<std::string, Subject>{
+      {"composer.config.BlurPool",
+       {.settings = {"min_channels: 1",
+                     "min_channels: 1 blur_first: false replace_maxpools: false"},
+        .samples = Samples::kImages,
+        .layers = Layers::kResNet}},
+      {"composer.config.ChannelsLast", {.samples = Samples::kImages, .layers = Layers::kResNet}},
+      {"composer.config.ColOut",
+       {.settings = {"p_row: 0.3 p_col: 0.3"}, .samples = Samples::kImages}},
+      {"composer.config.CutMix",
+       {.settings = {"", "interpolate_loss: true", "uniform_sampling: true"},
+        .samples = Samples::kImages}},
+      {"composer.config.CutOut",
+       {.settings = {"", "num_holes: 2 length: 0.3 uniform_sampling: true"},
+        .samples = Samples::kImages}},
+      {"composer.config.Ema", {.settings = {"smoothing: 0.5", "half_life: '2ba'"}}},
+      {"composer.config.Factorize",
+       {.settings = {"min_channels: 4 latent_channels: 2 min_features: 4"},
+        .samples = Samples::kImages,
+        .layers = Layers::kResNet}},
+      {"composer.config.GhostBatchNorm",
+       {.settings = {"ghost_batch_size: 1"},
+        .samples = Samples::kImages,
+        .layers = Layers::kResNet}},
+      {"composer.config.GradientClipping",
+       {.settings = {"clipping_type: NORM clipping_threshold: 0.01",
+                     "clipping_type: VALUE clipping_threshold: 0.01",
+                     "clipping_type: ADAPTIVE clipping_threshold: 0.01"}}},
+      {"composer.config.LayerFreezing",
+       {.settings = {"freeze_start: 0"}, .layers = Layers::kLinears}},
+      {"composer.config.Lookahead", {.settings = {"k: 1"}}},
+      {"composer.config.MixUp", {.settings = {"alpha: 1", "alpha: 1 interpolate_loss: true"}}},
+      {"composer.config.ProgressiveResizing",
+       {.settings = {"", "mode: CROP size_increment: 1"}, .samples = Samples::kImages}},
+      {"composer.config.SelectiveBackprop", {.settings = {"start: 0 end: 1 interrupt: 0"}}},
+      {"composer.config.SeqLengthWarmup",
+       {.settings = {"duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4",
+                     "duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4 "
+                     "preserve_end_of_sequence: true"},
+        .samples = Samples::kTokens}},
+      {"composer.config.SqueezeExcite",
+       {.settings = {"latent_channels: 2 min_channels: 4"},
+        .samples = Samples::kImages,
+        .layers = Layers::kResNet}},
+      {"composer.config.StochasticDepth",
+       {.settings = {"drop_rate: 0.9", "drop_rate: 0.9 drop_warmup: 0.1",
+                     "drop_rate: 0.6 stochastic_method: SAMPLE drop_distribution: UNIFORM"},
+        .samples = Samples::kImages,
+        .layers = Layers::kResNet}},
+      {"composer.config.Swa",
+       {.settings = {"swa_start: '0dur' swa_end: '1dur' update_interval: '1ba'",
+                     "swa_start: '0dur' swa_end: '1dur' update_interval: '1ba' "
+                     "schedule_swa_lr: true swa_lr: 0.01"}}},
+      {"composer.config.WeightStandardization",
+       {.samples = Samples::kImages, .layers = Layers::kResNet}},
+  };
+  const auto position = kSubjects->find(config);
+  return position == kSubjects->end() ? *kPlain : position->second;
+}
+
+SubjectModel::SubjectModel(const Subject& subject, double dropout) : dropout_(dropout) {
+  if (subject.layers == Layers::kLinears) {
+    first_ = register_module("first", std::make_shared<LinearImpl>(4, 4));
+    second_ = register_module("second", std::make_shared<LinearImpl>(4, 4));
+  } else if (subject.layers == Layers::kResNet) {
+    net_ =
+        register_module("net", std::make_shared<ResNet>(ResNetOptions{
+                                   .blocks = {1}, .in_channels = 1, .width = 4, .num_classes = 4}));
+  }
+}
+
+Outputs SubjectModel::forward(const Batch& batch) {
+  return TinyModel::forward({{"input", at::dropout(features(batch), dropout_, is_training())}});
+}
+
+at::Tensor SubjectModel::features(const Batch& batch) {
+  if (const at::Tensor* tokens = batch.find("input_ids")) {
+    return at::adaptive_avg_pool1d(tokens->to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
+  }
+  const at::Tensor& input = batch.at("input");
+  if (net_) return net_->logits(input);
+  const at::Tensor features =
+      input.dim() == 2 ? input : at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
+  if (!first_) return features;
+  return second_->as<LinearImpl>()->forward(first_->as<LinearImpl>()->forward(features));
+}
+
+std::optional<Batch> SampleLoader::next() {
+  std::optional<Batch> batch = loader_.next();
+  if (!batch || samples_ == Samples::kFeatures) return batch;
+  const at::Tensor features = batch->at("input");
+  if (samples_ == Samples::kImages) {
+    const at::Tensor rows = features.repeat({1, 2}), columns = features.flip(1).repeat({1, 2});
+    batch->set("input", (rows.unsqueeze(2) * columns.unsqueeze(1)).unsqueeze(1));
+  } else {
+    batch->erase("input");
+    batch->set("input_ids", (features.repeat({1, 3}) * 10).to(at::kLong));
+    batch->set("attention_mask", at::ones({features.size(0), 12}, at::kLong));
+  }
+  return batch;
+}
+
+}  // namespace composer::testing

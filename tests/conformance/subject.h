@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/resnet.h"
+#include "tests/testing/tiny.h"
+
+namespace composer::testing {
+
+/// Batches have `input` of four features; or of images (1, 8, 8); or 12 tokens as `input_ids` and
+/// their `attention_mask`.
+enum class Samples { kFeatures, kImages, kTokens };
+
+/// What stands before the classifier of a SubjectModel.
+enum class Layers { kNone, kLinears, kResNet };
+
+/// What an algorithm is tried on, so that it acts within two steps.
+struct Subject {
+  /// All ways in which it acts, in text format.
+  std::vector<std::string> settings = {""};
+  Samples samples = Samples::kFeatures;
+  Layers layers = Layers::kNone;
+};
+
+/// That of the algorithm with this config; one with nothing of its own where none is needed.
+const Subject& subject_of(const std::string& config);
+
+/// A TinyModel for samples of each kind, with layers and dropout before it.
+class SubjectModel : public TinyModel {
+ public:
+  explicit SubjectModel(const Subject& subject, double dropout = 0.3);
+  Outputs forward(const Batch& batch) override;
+
+ private:
+  at::Tensor features(const Batch& batch);
+
+  const double dropout_;
+  std::shared_ptr<torch::nn::Module> first_, second_;
+  std::shared_ptr<ResNet> net_;
+};
+
+/// Gives TinyLoader's samples as samples of each kind.
+class SampleLoader final : public DataLoader {
+ public:
+  SampleLoader(Samples samples, int64_t count, int64_t batch_size, uint64_t seed = 1)
+      : samples_(samples), loader_(count, batch_size, seed) {}
+  int64_t batch_size() const override { return loader_.batch_size(); }
+  std::optional<int64_t> batches_per_epoch() const override { return loader_.batches_per_epoch(); }
+  void seek(int64_t epoch, int64_t batch) override { loader_.seek(epoch, batch); }
+  std::optional<Batch> next() override;
+
+ private:
+  const Samples samples_;
+  TinyLoader loader_;
+};
+
+}  // namespace composer::testing
