@@ -102,6 +102,13 @@ TEST(Parity, MixUpDrawsForEachMicrobatch) {
   expect_composers_losses("mixup_microbatches", std::move(algorithms), /*microbatch=*/4);
 }
 
+TEST(Parity, LabelSmoothingOfMixedTargets) {
+  std::vector<std::unique_ptr<Algorithm>> algorithms;
+  algorithms.push_back(std::make_unique<ReplayedMixUp>("mixup_smoothed", MixUpOptions()));
+  algorithms.push_back(std::make_unique<LabelSmoothing>(0.1));
+  expect_composers_losses("mixup_smoothed", std::move(algorithms));
+}
+
 TEST(Parity, CutMix) {
   expect_composers_run<ReplayedCutMix>("cutmix", "cutmix", CutMixOptions());
   expect_composers_run<ReplayedCutMix>("cutmix_loss", "cutmix_loss",

@@ -128,7 +128,7 @@ patterns = torch.randn(CLASSES, 3, 8, 8)
 
 
 def images(count):
-    """As different as 16 bits tell, half pattern and half noise."""
+    """A pattern of the class in noise; numbers that 16 bits hold."""
     classes = torch.randint(CLASSES, (count,))
     return (patterns[classes] + 2 * torch.randn(count, 3, 8, 8)).half().float(), classes
 
@@ -139,7 +139,7 @@ initial = {key: value.clone() for key, value in Net().state_dict().items()}
 
 MIXED = {'weights': (mixup, '_gen_mixing_coef'), 'permutations': (mixup, '_gen_indices')}
 CUT = {'boxes': (cutmix, '_rand_bbox'), 'permutations': (cutmix, '_gen_indices')}
-# Composer's choice by rank.
+# Of the losses from small to large: which are kept.
 PICKED = {'ranks': (np.random, 'choice')}
 
 run('plain', [])
@@ -147,6 +147,7 @@ run('label_smoothing', [LabelSmoothing(0.1)])
 run('mixup', [MixUp(alpha=0.4)], MIXED)
 run('mixup_loss', [MixUp(alpha=0.4, interpolate_loss=True)], MIXED)
 run('mixup_microbatches', [MixUp(alpha=0.4)], MIXED, microbatch=4)
+run('mixup_smoothed', [MixUp(alpha=0.4), LabelSmoothing(0.1)], MIXED)
 run('cutmix', [CutMix(alpha=1.0)], CUT)
 run('cutmix_loss', [CutMix(alpha=1.0, interpolate_loss=True)], CUT)
 run('cutmix_uniform', [CutMix(alpha=0.5, uniform_sampling=True)], CUT)
@@ -168,7 +169,7 @@ run('ghost_batch_norm_uneven', [GhostBatchNorm(ghost_batch_size=4)])
 run('blurpool', [BlurPool(min_channels=8)])
 run('blurpool_after', [BlurPool(min_channels=8, blur_first=False)])
 run('blurpool_pools', [BlurPool(replace_convs=False)])
-# CutMix before label smoothing, which Composer does not do to the targets that are cut in.
+# In Composer label smoothing before CutMix would leave out the targets that are cut in.
 run('together', [
     SelectiveBackpropInEvaluationMode(start=0.3, end=0.8, keep=0.7),
     CutMix(alpha=1.0),
