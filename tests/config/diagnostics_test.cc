@@ -147,7 +147,7 @@ TEST(ConfigErrors, TwoMembersOfAOneof) {
 TEST(ConfigErrors, NothingChosen) {
   EXPECT_EQ(errors_of("a.textproto", "seed: 1"),
             one("a.textproto: model: required, but missing; choose one of mlp, cnn, mlp_encoder, "
-                "resnet or plugin"));
+                "resnet, gpt2, bert, vit or plugin"));
   EXPECT_EQ(error_of("algorithms { }"),
             one("a.textproto:1:12: algorithms[0]: nothing is chosen; choose one of "
                 "label_smoothing, selective_backprop, mixup, gradient_clipping, ema, swa, sam, "
