@@ -1,6 +1,7 @@
 #include "composer/nn/linear_biases.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <limits>
 
@@ -16,7 +17,7 @@ const at::Tensor& LinearBiases::of(const at::Tensor& query, bool causal) {
       biases_.device() == query.device() && biases_.scalar_type() == query.scalar_type()) {
     return biases_;
   }
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const at::Tensor positions = at::arange(length, slopes_.options().device(query.device()));
   const at::Tensor offsets = positions - positions.unsqueeze(1);
   at::Tensor biases = slopes_.to(query.device()).view({1, -1, 1, 1}) * -offsets.abs();
