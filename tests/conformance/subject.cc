@@ -1,12 +1,29 @@
 #include "tests/conformance/subject.h"
 
 #include <ATen/ATen.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/normalization.h>
 
 #include <map>
 
 #include "composer/nn/linear.h"
 
 namespace composer::testing {
+
+namespace {
+
+constexpr int64_t kVocabulary = 13;
+
+// Targets of samples are [N], or weights of each class [N, C].
+Batch with_one_target(const Batch& batch) {
+  const at::Tensor& target = batch.at("target");
+  if (batch.find("input_ids") == nullptr || target.dim() < 2) return batch;
+  Batch result = batch;
+  result.set("target", target.select(1, 0));
+  return result;
+}
+
+}  // namespace
 
 const Subject& subject_of(const std::string& config) {
   static const auto* const kPlain = new Subject;
@@ -74,10 +91,30 @@ SubjectModel::SubjectModel(const Subject& subject, double dropout) : dropout_(dr
   if (subject.layers == Layers::kLinears) {
     first_ = register_module("first", std::make_shared<LinearImpl>(4, 4));
     second_ = register_module("second", std::make_shared<LinearImpl>(4, 4));
+  } else if (subject.layers == Layers::kNorms) {
+    norms_ = register_module("norms", std::make_shared<LayerSequence>());
+    norms_->push_back(make_layer<torch::nn::LayerNormImpl>(torch::nn::LayerNormOptions({4})));
+    norms_->push_back(make_layer<torch::nn::GroupNormImpl>(torch::nn::GroupNormOptions(1, 4)));
+    norms_->push_back(make_layer<LinearImpl>(4, 4));
+    norms_->push_back(make_layer<torch::nn::DropoutImpl>(0.5));
   } else if (subject.layers == Layers::kResNet) {
     net_ =
         register_module("net", std::make_shared<ResNet>(ResNetOptions{
                                    .blocks = {1}, .in_channels = 1, .width = 4, .num_classes = 4}));
+  } else if (subject.layers == Layers::kGpt2) {
+    gpt2_ = register_module(
+        "gpt2",
+        std::make_shared<Gpt2Transformer>(Gpt2Options{
+            .vocab_size = kVocabulary, .n_positions = 12, .n_embd = 4, .n_layer = 1, .n_head = 2}));
+  } else if (subject.layers == Layers::kBert) {
+    bert_ = register_module("bert",
+                            std::make_shared<BertModel>(BertOptions{.vocab_size = kVocabulary,
+                                                                    .hidden_size = 4,
+                                                                    .num_hidden_layers = 1,
+                                                                    .num_attention_heads = 2,
+                                                                    .intermediate_size = 6,
+                                                                    .max_position_embeddings = 12},
+                                                        /*with_pooler=*/false));
   }
 }
 
@@ -85,12 +122,33 @@ Outputs SubjectModel::forward(const Batch& batch) {
   return TinyModel::forward({{"input", at::dropout(features(batch), dropout_, is_training())}});
 }
 
+Loss SubjectModel::loss(const Outputs& outputs, const Batch& batch) {
+  return TinyModel::loss(outputs, with_one_target(batch));
+}
+
+at::Tensor SubjectModel::per_sample_loss(const Outputs& outputs, const Batch& batch) {
+  return TinyModel::per_sample_loss(outputs, with_one_target(batch));
+}
+
+void SubjectModel::update_metric(Metric& metric, const Outputs& outputs, const Batch& batch) {
+  TinyModel::update_metric(metric, outputs, with_one_target(batch));
+}
+
 at::Tensor SubjectModel::features(const Batch& batch) {
+  if (gpt2_ || bert_) {
+    const at::Tensor tokens = batch.at("input_ids").remainder(kVocabulary);
+    const at::Tensor& mask = batch.at("attention_mask");
+    const at::Tensor hidden =
+        gpt2_ ? gpt2_->forward(tokens, mask)
+              : bert_->forward({{"input_ids", tokens}, {"attention_mask", mask}});
+    return hidden.mean(1);
+  }
   if (const at::Tensor* tokens = batch.find("input_ids")) {
     return at::adaptive_avg_pool1d(tokens->to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
   }
   const at::Tensor& input = batch.at("input");
   if (net_) return net_->logits(input);
+  if (norms_) return norms_->forward(input);
   const at::Tensor features =
       input.dim() == 2 ? input : at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
   if (!first_) return features;
@@ -108,6 +166,9 @@ std::optional<Batch> SampleLoader::next() {
     batch->erase("input");
     batch->set("input_ids", (features.repeat({1, 3}) * 10).to(at::kLong));
     batch->set("attention_mask", at::ones({features.size(0), 12}, at::kLong));
+    if (samples_ == Samples::kTokensWithTargets) {
+      batch->set("target", batch->at("target").unsqueeze(1).repeat({1, 12}));
+    }
   }
   return batch;
 }
