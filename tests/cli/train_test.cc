@@ -346,7 +346,8 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "weight_standardization",
                                              "factorize",
                                              "low_precision_layer_norm",
-                                             "low_precision_group_norm"}));
+                                             "low_precision_group_norm",
+                                             "gyro_dropout"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

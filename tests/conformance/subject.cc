@@ -55,6 +55,7 @@ const Subject& subject_of(const std::string& config) {
        {.settings = {"clipping_type: NORM clipping_threshold: 0.01",
                      "clipping_type: VALUE clipping_threshold: 0.01",
                      "clipping_type: ADAPTIVE clipping_threshold: 0.01"}}},
+      {"composer.config.GyroDropout", {.settings = {"sigma: 4 tau: 1"}, .layers = Layers::kNorms}},
       {"composer.config.LayerFreezing",
        {.settings = {"freeze_start: 0"}, .layers = Layers::kLinears}},
       {"composer.config.Lookahead", {.settings = {"k: 1"}}},
