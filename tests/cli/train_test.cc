@@ -347,7 +347,8 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "factorize",
                                              "low_precision_layer_norm",
                                              "low_precision_group_norm",
-                                             "gyro_dropout"}));
+                                             "gyro_dropout",
+                                             "alibi"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

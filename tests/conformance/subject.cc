@@ -28,6 +28,11 @@ Batch with_one_target(const Batch& batch) {
 const Subject& subject_of(const std::string& config) {
   static const auto* const kPlain = new Subject;
   static const auto* const kSubjects = new std::map<std::string, Subject>{
+      {"composer.config.Alibi",
+       {.settings = {"max_sequence_length: 16",
+                     "max_sequence_length: 12 train_sequence_length_scaling: 1"},
+        .samples = Samples::kTokensWithTargets,
+        .layers = Layers::kGpt2}},
       {"composer.config.BlurPool",
        {.settings = {"min_channels: 1",
                      "min_channels: 1 blur_first: false replace_maxpools: false"},
