@@ -154,7 +154,8 @@ TEST(ConfigErrors, NothingChosen) {
                 "layer_freezing, lookahead, cutmix, cutout, colout, progressive_resizing, "
                 "channels_last, seq_length_warmup, no_op_model, blurpool, ghost_batch_norm, "
                 "squeeze_excite, stochastic_depth, weight_standardization, factorize, "
-                "low_precision_layer_norm, low_precision_group_norm, gyro_dropout, alibi or plugin"));
+                "low_precision_layer_norm, low_precision_group_norm, gyro_dropout, alibi, "
+                "gated_linear_units or plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {
