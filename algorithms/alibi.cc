@@ -6,7 +6,7 @@
 
 #include <cmath>
 #include <map>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
