@@ -15,4 +15,9 @@ absl::Status check_positive(absl::string_view field, int64_t size);
 absl::Status check_positive(absl::string_view field,
                             const google::protobuf::RepeatedField<int64_t>& sizes);
 
+/// Unless both are above 0 and `size`, the value of the config field `field`, is a multiple of
+/// `part`, that of `part_field`: a field_error that names both.
+absl::Status check_multiple(absl::string_view field, int64_t size, absl::string_view part_field,
+                            int64_t part);
+
 }  // namespace composer

@@ -11,6 +11,7 @@
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/checkpoint/named_tensors.h"
+#include "composer/nn/foreign_weights.h"
 
 namespace composer {
 namespace {
@@ -72,11 +73,13 @@ absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTe
   }
   const NamedTensors own = weights_of(module);
   const std::map<std::string, at::Tensor> targets(own.begin(), own.end());
+  const auto* const foreign = dynamic_cast<const ForeignWeights*>(&module);
   std::set<const void*> covered;
   for (const auto& [name, tensor] : given) {
     const auto target = targets.find(name);
     if (target == targets.end()) {
-      report.unexpected.push_back(name);
+      const bool is_foreign = foreign != nullptr && foreign->is_foreign(name);
+      (is_foreign ? report.left_out : report.unexpected).push_back(name);
       continue;
     }
     covered.insert(target->second.unsafeGetTensorImpl());

@@ -33,7 +33,7 @@ struct LoadWeightsOptions {
 /// device or floating-point type. The result says what was missing, unexpected or not taken.
 /// InvalidArgument, and nothing is changed, when they do not fit; the message lists every name that
 /// does not, with the nearest one. A name may be missing when its tensor comes under another (tied
-/// weights).
+/// weights), and one that the module calls foreign (composer/nn/foreign_weights.h) may be there.
 absl::StatusOr<NameReport> load_weights(torch::nn::Module& module, const NamedTensors& tensors,
                                         const LoadWeightsOptions& options);
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <regex>
 #include <unordered_set>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "composer/base/generator_states.h"
 #include "composer/nn/layer.h"
+#include "composer/nn/masked_layer.h"
 #include "composer/nn/slot.h"
 
 namespace composer {
@@ -161,17 +163,20 @@ void check_leaves(const at::Tensor& output, const variable_list& inputs,
   }
 }
 
+// A layer's forward, with all that it is given beside the input.
+using Forward = std::function<at::Tensor(const at::Tensor& input)>;
+
 // What backward needs of a call, beside tensors.
 struct Call : torch::CustomClassHolder {
-  Call(std::shared_ptr<torch::nn::Module> module, Layer& layer, at::Device device)
+  Call(std::shared_ptr<torch::nn::Module> module, Forward forward, at::Device device)
       : module(std::move(module)),
-        layer(layer),
+        forward(std::move(forward)),
         device(device),
         surroundings(*this->module, device),
         buffers(*this->module) {}
 
   const std::shared_ptr<torch::nn::Module> module;
-  Layer& layer;
+  const Forward forward;
   const at::Device device;
   const Surroundings surroundings;
   const Buffers buffers;
@@ -186,7 +191,7 @@ struct ComputedTwice : torch::autograd::Function<ComputedTwice> {
     // Cached casts of the weights would have no graph, and be found by those that need one.
     const Restoring<Autocast> cached(call->device.type());
     at::autocast::set_autocast_cache_enabled(false);
-    at::Tensor output = call->layer.forward(input);
+    at::Tensor output = call->forward(input);
     TORCH_CHECK(input._version() == version, "a checkpointed layer (", call->module->name(),
                 ") has changed its input in place, and could not be computed again");
     variable_list saved = {input};
@@ -231,21 +236,22 @@ struct ComputedTwice : torch::autograd::Function<ComputedTwice> {
     call.surroundings.restore();
     const OwnCasts own_casts;
     const at::AutoGradMode with_graph(true);
-    return call.layer.forward(input);
+    return call.forward(input);
   }
 };
 
-at::Tensor call_checkpointed(const std::shared_ptr<torch::nn::Module>& module, Layer& layer,
+at::Tensor call_checkpointed(const std::shared_ptr<torch::nn::Module>& module, Forward forward,
                              const at::Tensor& input) {
-  if (!at::GradMode::is_enabled()) return layer.forward(input);
+  if (!at::GradMode::is_enabled()) return forward(input);
   const variable_list parameters = trainable_parameters(*module);
-  if (parameters.empty() && !input.requires_grad()) return layer.forward(input);
-  return ComputedTwice::apply(c10::make_intrusive<Call>(module, layer, input.device()), input,
-                              at::TensorList(parameters));
+  if (parameters.empty() && !input.requires_grad()) return forward(input);
+  return ComputedTwice::apply(c10::make_intrusive<Call>(module, std::move(forward), input.device()),
+                              input, at::TensorList(parameters));
 }
 
-Layer& layer_of(torch::nn::Module& module) {
-  auto* const layer = dynamic_cast<Layer*>(&module);
+template <typename Interface>
+Interface& layer_of(torch::nn::Module& module) {
+  auto* const layer = dynamic_cast<Interface*>(&module);
   TORCH_CHECK_TYPE(layer != nullptr, "only a Layer can be checkpointed, not ", module.name());
   return *layer;
 }
@@ -254,10 +260,11 @@ Layer& layer_of(torch::nn::Module& module) {
 class Checkpointed final : public Layer {
  public:
   explicit Checkpointed(std::shared_ptr<torch::nn::Module> module)
-      : module_(std::move(module)), layer_(layer_of(*module_)) {}
+      : module_(std::move(module)), layer_(layer_of<Layer>(*module_)) {}
 
   at::Tensor forward(const at::Tensor& input) override {
-    return call_checkpointed(module_, layer_, input);
+    return call_checkpointed(
+        module_, [&layer = layer_](const at::Tensor& x) { return layer.forward(x); }, input);
   }
 
  private:
@@ -265,12 +272,44 @@ class Checkpointed final : public Layer {
   Layer& layer_;
 };
 
-Slot<Layer>* layer_slot(const SlotOwner* owner, const std::string& name) {
+class CheckpointedWithMask final : public MaskedLayer {
+ public:
+  explicit CheckpointedWithMask(std::shared_ptr<torch::nn::Module> module)
+      : module_(std::move(module)), layer_(layer_of<MaskedLayer>(*module_)) {}
+
+  at::Tensor forward(const at::Tensor& input, const at::Tensor& mask) override {
+    return call_checkpointed(
+        module_, [&layer = layer_, mask](const at::Tensor& x) { return layer.forward(x, mask); },
+        input);
+  }
+
+ private:
+  const std::shared_ptr<torch::nn::Module> module_;
+  MaskedLayer& layer_;
+};
+
+// Null where what is called `name` cannot be checkpointed.
+SlotBase* layer_slot(const SlotOwner* owner, const std::string& name) {
   if (owner == nullptr) return nullptr;
   for (SlotBase* slot : owner->slots()) {
-    if (slot->name() == name) return dynamic_cast<Slot<Layer>*>(slot);
+    if (slot->name() != name) continue;
+    const bool is_layer = dynamic_cast<Slot<Layer>*>(slot) != nullptr ||
+                          dynamic_cast<Slot<MaskedLayer>*>(slot) != nullptr;
+    return is_layer ? slot : nullptr;
   }
   return nullptr;
+}
+
+void checkpoint(SlotBase& slot) {
+  if (auto* const layer = dynamic_cast<Slot<Layer>*>(&slot)) {
+    layer->wrap([](std::shared_ptr<torch::nn::Module> module) {
+      return std::make_unique<Checkpointed>(std::move(module));
+    });
+  } else if (auto* const masked = dynamic_cast<Slot<MaskedLayer>*>(&slot)) {
+    masked->wrap([](std::shared_ptr<torch::nn::Module> module) {
+      return std::make_unique<CheckpointedWithMask>(std::move(module));
+    });
+  }
 }
 
 struct Search {
@@ -282,11 +321,9 @@ struct Search {
     const auto* const owner = dynamic_cast<const SlotOwner*>(&module);
     for (const auto& child : module.named_children()) {
       const std::string name = prefix + child.key();
-      Slot<Layer>* const slot = layer_slot(owner, child.key());
+      SlotBase* const slot = layer_slot(owner, child.key());
       if (slot != nullptr && std::regex_search(name, pattern)) {
-        slot->wrap([](std::shared_ptr<torch::nn::Module> layer) {
-          return std::make_unique<Checkpointed>(std::move(layer));
-        });
+        checkpoint(*slot);
         found.push_back(name);
         continue;
       }
@@ -303,7 +340,7 @@ absl::Status error(const std::string& pattern, absl::string_view problem) {
 }  // namespace
 
 at::Tensor checkpointed(const std::shared_ptr<torch::nn::Module>& layer, const at::Tensor& input) {
-  return call_checkpointed(layer, layer_of(*layer), input);
+  return Checkpointed(layer).forward(input);
 }
 
 absl::StatusOr<std::vector<std::string>> checkpoint_activations(torch::nn::Module& model,

@@ -28,10 +28,11 @@ namespace composer {
 /// changed in between, and a backward with create_graph.
 at::Tensor checkpointed(const std::shared_ptr<torch::nn::Module>& layer, const at::Tensor& input);
 
-/// From now on calls by `checkpointed` every Layer in a slot of `model` whose name, such as
-/// "blocks.0", contains the regular expression `pattern` (ECMAScript); not those inside of one that
-/// is called so already. Names of parameters stay, and so it does when the layer is replaced.
-/// Returns the layers' names. InvalidArgument, with the names that there are, when it finds none.
+/// From now on calls by `checkpointed` every Layer or MaskedLayer in a slot of `model` whose name,
+/// such as "blocks.0", contains the regular expression `pattern` (ECMAScript); not those inside of
+/// one that is called so already. Names of parameters stay, and so it does when the layer is
+/// replaced. Returns the layers' names. InvalidArgument, with the names that there are, when it
+/// finds none.
 absl::StatusOr<std::vector<std::string>> checkpoint_activations(torch::nn::Module& model,
                                                                 const std::string& pattern);
 

@@ -344,7 +344,12 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "squeeze_excite",
                                              "stochastic_depth",
                                              "weight_standardization",
-                                             "factorize"}));
+                                             "factorize",
+                                             "low_precision_layer_norm",
+                                             "low_precision_group_norm",
+                                             "gyro_dropout",
+                                             "alibi",
+                                             "gated_linear_units"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

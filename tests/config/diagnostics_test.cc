@@ -147,13 +147,15 @@ TEST(ConfigErrors, TwoMembersOfAOneof) {
 TEST(ConfigErrors, NothingChosen) {
   EXPECT_EQ(errors_of("a.textproto", "seed: 1"),
             one("a.textproto: model: required, but missing; choose one of mlp, cnn, mlp_encoder, "
-                "resnet or plugin"));
+                "resnet, gpt2, bert, vit or plugin"));
   EXPECT_EQ(error_of("algorithms { }"),
             one("a.textproto:1:12: algorithms[0]: nothing is chosen; choose one of "
                 "label_smoothing, selective_backprop, mixup, gradient_clipping, ema, swa, sam, "
                 "layer_freezing, lookahead, cutmix, cutout, colout, progressive_resizing, "
                 "channels_last, seq_length_warmup, no_op_model, blurpool, ghost_batch_norm, "
-                "squeeze_excite, stochastic_depth, weight_standardization, factorize or plugin"));
+                "squeeze_excite, stochastic_depth, weight_standardization, factorize, "
+                "low_precision_layer_norm, low_precision_group_norm, gyro_dropout, alibi, "
+                "gated_linear_units or plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {

@@ -1,6 +1,8 @@
 #include "tests/conformance/subject.h"
 
 #include <ATen/ATen.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/normalization.h>
 
 #include <map>
 
@@ -8,9 +10,29 @@
 
 namespace composer::testing {
 
+namespace {
+
+constexpr int64_t kVocabulary = 13;
+
+// Targets of samples are [N], or weights of each class [N, C].
+Batch with_one_target(const Batch& batch) {
+  const at::Tensor& target = batch.at("target");
+  if (batch.find("input_ids") == nullptr || target.dim() < 2) return batch;
+  Batch result = batch;
+  result.set("target", target.select(1, 0));
+  return result;
+}
+
+}  // namespace
+
 const Subject& subject_of(const std::string& config) {
   static const auto* const kPlain = new Subject;
   static const auto* const kSubjects = new std::map<std::string, Subject>{
+      {"composer.config.Alibi",
+       {.settings = {"max_sequence_length: 16",
+                     "max_sequence_length: 12 train_sequence_length_scaling: 1"},
+        .samples = Samples::kTokensWithTargets,
+        .layers = Layers::kGpt2}},
       {"composer.config.BlurPool",
        {.settings = {"min_channels: 1",
                      "min_channels: 1 blur_first: false replace_maxpools: false"},
@@ -30,6 +52,10 @@ const Subject& subject_of(const std::string& config) {
        {.settings = {"min_channels: 4 latent_channels: 2 min_features: 4"},
         .samples = Samples::kImages,
         .layers = Layers::kResNet}},
+      {"composer.config.GatedLinearUnits",
+       {.settings = {"", "act_fn: RELU gated_layer_bias: true non_gated_layer_bias: true"},
+        .samples = Samples::kTokens,
+        .layers = Layers::kBert}},
       {"composer.config.GhostBatchNorm",
        {.settings = {"ghost_batch_size: 1"},
         .samples = Samples::kImages,
@@ -38,9 +64,18 @@ const Subject& subject_of(const std::string& config) {
        {.settings = {"clipping_type: NORM clipping_threshold: 0.01",
                      "clipping_type: VALUE clipping_threshold: 0.01",
                      "clipping_type: ADAPTIVE clipping_threshold: 0.01"}}},
+      {"composer.config.GyroDropout", {.settings = {"sigma: 4 tau: 1"}, .layers = Layers::kNorms}},
       {"composer.config.LayerFreezing",
        {.settings = {"freeze_start: 0"}, .layers = Layers::kLinears}},
       {"composer.config.Lookahead", {.settings = {"k: 1"}}},
+      {"composer.config.LowPrecisionGroupNorm",
+       {.settings = {"", "apply_at: BEFORE_LOAD"},
+        .layers = Layers::kNorms,
+        .precision = Precision::kAmpBf16}},
+      {"composer.config.LowPrecisionLayerNorm",
+       {.settings = {"", "apply_at: AFTER_LOAD"},
+        .layers = Layers::kNorms,
+        .precision = Precision::kAmpBf16}},
       {"composer.config.MixUp", {.settings = {"alpha: 1", "alpha: 1 interpolate_loss: true"}}},
       {"composer.config.ProgressiveResizing",
        {.settings = {"", "mode: CROP size_increment: 1"}, .samples = Samples::kImages}},
@@ -74,10 +109,30 @@ SubjectModel::SubjectModel(const Subject& subject, double dropout) : dropout_(dr
   if (subject.layers == Layers::kLinears) {
     first_ = register_module("first", std::make_shared<LinearImpl>(4, 4));
     second_ = register_module("second", std::make_shared<LinearImpl>(4, 4));
+  } else if (subject.layers == Layers::kNorms) {
+    norms_ = register_module("norms", std::make_shared<LayerSequence>());
+    norms_->push_back(make_layer<torch::nn::LayerNormImpl>(torch::nn::LayerNormOptions({4})));
+    norms_->push_back(make_layer<torch::nn::GroupNormImpl>(torch::nn::GroupNormOptions(1, 4)));
+    norms_->push_back(make_layer<LinearImpl>(4, 4));
+    norms_->push_back(make_layer<torch::nn::DropoutImpl>(0.5));
   } else if (subject.layers == Layers::kResNet) {
     net_ =
         register_module("net", std::make_shared<ResNet>(ResNetOptions{
                                    .blocks = {1}, .in_channels = 1, .width = 4, .num_classes = 4}));
+  } else if (subject.layers == Layers::kGpt2) {
+    gpt2_ = register_module(
+        "gpt2",
+        std::make_shared<Gpt2Transformer>(Gpt2Options{
+            .vocab_size = kVocabulary, .n_positions = 12, .n_embd = 4, .n_layer = 1, .n_head = 2}));
+  } else if (subject.layers == Layers::kBert) {
+    bert_ = register_module("bert",
+                            std::make_shared<BertModel>(BertOptions{.vocab_size = kVocabulary,
+                                                                    .hidden_size = 4,
+                                                                    .num_hidden_layers = 1,
+                                                                    .num_attention_heads = 2,
+                                                                    .intermediate_size = 6,
+                                                                    .max_position_embeddings = 12},
+                                                        /*with_pooler=*/false));
   }
 }
 
@@ -85,12 +140,33 @@ Outputs SubjectModel::forward(const Batch& batch) {
   return TinyModel::forward({{"input", at::dropout(features(batch), dropout_, is_training())}});
 }
 
+Loss SubjectModel::loss(const Outputs& outputs, const Batch& batch) {
+  return TinyModel::loss(outputs, with_one_target(batch));
+}
+
+at::Tensor SubjectModel::per_sample_loss(const Outputs& outputs, const Batch& batch) {
+  return TinyModel::per_sample_loss(outputs, with_one_target(batch));
+}
+
+void SubjectModel::update_metric(Metric& metric, const Outputs& outputs, const Batch& batch) {
+  TinyModel::update_metric(metric, outputs, with_one_target(batch));
+}
+
 at::Tensor SubjectModel::features(const Batch& batch) {
+  if (gpt2_ || bert_) {
+    const at::Tensor tokens = batch.at("input_ids").remainder(kVocabulary);
+    const at::Tensor& mask = batch.at("attention_mask");
+    const at::Tensor hidden =
+        gpt2_ ? gpt2_->forward(tokens, mask)
+              : bert_->forward({{"input_ids", tokens}, {"attention_mask", mask}});
+    return hidden.mean(1);
+  }
   if (const at::Tensor* tokens = batch.find("input_ids")) {
     return at::adaptive_avg_pool1d(tokens->to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
   }
   const at::Tensor& input = batch.at("input");
   if (net_) return net_->logits(input);
+  if (norms_) return norms_->forward(input);
   const at::Tensor features =
       input.dim() == 2 ? input : at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
   if (!first_) return features;
@@ -108,6 +184,9 @@ std::optional<Batch> SampleLoader::next() {
     batch->erase("input");
     batch->set("input_ids", (features.repeat({1, 3}) * 10).to(at::kLong));
     batch->set("attention_mask", at::ones({features.size(0), 12}, at::kLong));
+    if (samples_ == Samples::kTokensWithTargets) {
+      batch->set("target", batch->at("target").unsqueeze(1).repeat({1, 12}));
+    }
   }
   return batch;
 }

@@ -4,17 +4,22 @@
 #include <string>
 #include <vector>
 
+#include "composer/core/precision.h"
+#include "composer/nn/layer_sequence.h"
+#include "models/bert.h"
+#include "models/gpt2_layers.h"
 #include "models/resnet.h"
 #include "tests/testing/tiny.h"
 
 namespace composer::testing {
 
 /// Batches have `input` of four features; or of images (1, 8, 8); or 12 tokens as `input_ids` and
-/// their `attention_mask`.
-enum class Samples { kFeatures, kImages, kTokens };
+/// their `attention_mask`; or these with a `target` for each token.
+enum class Samples { kFeatures, kImages, kTokens, kTokensWithTargets };
 
-/// What stands before the classifier of a SubjectModel.
-enum class Layers { kNone, kLinears, kResNet };
+/// What stands before the classifier of a SubjectModel. kNorms: layer norm, group norm, a linear
+/// layer and dropout, for features. kGpt2 and kBert take tokens.
+enum class Layers { kNone, kLinears, kNorms, kResNet, kGpt2, kBert };
 
 /// What an algorithm is tried on, so that it acts within two steps.
 struct Subject {
@@ -22,23 +27,31 @@ struct Subject {
   std::vector<std::string> settings = {""};
   Samples samples = Samples::kFeatures;
   Layers layers = Layers::kNone;
+  Precision precision = Precision::kFp32;
 };
 
 /// That of the algorithm with this config; one with nothing of its own where none is needed.
 const Subject& subject_of(const std::string& config);
 
-/// A TinyModel for samples of each kind, with layers and dropout before it.
+/// A TinyModel for samples of each kind, with layers and dropout before it. Where each token has a
+/// target, the first one's is the sample's.
 class SubjectModel : public TinyModel {
  public:
   explicit SubjectModel(const Subject& subject, double dropout = 0.3);
   Outputs forward(const Batch& batch) override;
+  Loss loss(const Outputs& outputs, const Batch& batch) override;
+  at::Tensor per_sample_loss(const Outputs& outputs, const Batch& batch) override;
+  void update_metric(Metric& metric, const Outputs& outputs, const Batch& batch) override;
 
  private:
   at::Tensor features(const Batch& batch);
 
   const double dropout_;
   std::shared_ptr<torch::nn::Module> first_, second_;
+  std::shared_ptr<LayerSequence> norms_;
   std::shared_ptr<ResNet> net_;
+  std::shared_ptr<Gpt2Transformer> gpt2_;
+  std::shared_ptr<BertModel> bert_;
 };
 
 /// Gives TinyLoader's samples as samples of each kind.
