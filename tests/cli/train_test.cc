@@ -344,7 +344,11 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "squeeze_excite",
                                              "stochastic_depth",
                                              "weight_standardization",
-                                             "factorize"}));
+                                             "factorize",
+                                             "random_erasing",
+                                             "gradient_noise",
+                                             "r_drop",
+                                             "ema_distillation"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

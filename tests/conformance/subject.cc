@@ -11,6 +11,8 @@ namespace composer::testing {
 const Subject& subject_of(const std::string& config) {
   static const auto* const kPlain = new Subject;
   static const auto* const kSubjects = new std::map<std::string, Subject>{
+      {"composer.config.BatchRandomErasing",
+       {.settings = {"p: 1", "p: 0.7 random: true"}, .samples = Samples::kImages}},
       {"composer.config.BlurPool",
        {.settings = {"min_channels: 1",
                      "min_channels: 1 blur_first: false replace_maxpools: false"},
@@ -26,6 +28,8 @@ const Subject& subject_of(const std::string& config) {
        {.settings = {"", "num_holes: 2 length: 0.3 uniform_sampling: true"},
         .samples = Samples::kImages}},
       {"composer.config.Ema", {.settings = {"smoothing: 0.5", "half_life: '2ba'"}}},
+      {"composer.config.EmaDistillation",
+       {.settings = {"weight: 10 ramp_up: 0", "weight: 10 consistency: KL smoothing: 0.9"}}},
       {"composer.config.Factorize",
        {.settings = {"min_channels: 4 latent_channels: 2 min_features: 4"},
         .samples = Samples::kImages,
