@@ -71,27 +71,38 @@ bool LayerFreezing::match(Event event, const State& state) const {
 }
 
 void LayerFreezing::apply(Event event, State& state, Logger& logger) {
-  if (event == Event::kFitEnd) return freeze(0);
+  if (event == Event::kFitEnd) return freeze_first(0);
   if (event == Event::kFitStart) {
-    freeze(0);
+    freeze_first(0);
     layers_ = layer_parameters(*state.model);
-    return;
+    return freeze_first(frozen_);
   }
-  freeze(wanted(state));
+  frozen_ = wanted(state);
+  freeze_first(frozen_);
   logger.log_metric("layer_freezing/layers_frozen", static_cast<double>(frozen_));
   logger.log_metric(
       "layer_freezing/percentage_frozen",
       frozen_fraction(state.elapsed_duration(), options_.freeze_start, options_.freeze_level));
 }
 
-void LayerFreezing::freeze(int64_t count) {
+void LayerFreezing::freeze_first(int64_t count) {
   for (int64_t i = 0; i < static_cast<int64_t>(layers_.size()); ++i) {
     for (at::Tensor& parameter : layers_[i]) {
       parameter.set_requires_grad(i >= count);
       if (i < count) parameter.mutable_grad().reset();
     }
   }
-  frozen_ = count;
+}
+
+StateDict LayerFreezing::state_dict() const {
+  StateDict state;
+  state.set("layers_frozen", frozen_);
+  return state;
+}
+
+absl::Status LayerFreezing::load_state_dict(const StateDict& state) {
+  COMPOSER_ASSIGN_OR_RETURN(frozen_, state.integer("layers_frozen"));
+  return absl::OkStatus();
 }
 
 COMPOSER_REGISTER(Algorithm, LayerFreezing);

@@ -44,8 +44,7 @@ struct LayerFreezingOptions {
 /// `layer_freezing/layers_frozen` and `layer_freezing/percentage_frozen`, a part of 1, when they
 /// change.
 ///
-/// Has no state: which layers are frozen, the clock says. So a resumed run goes on with the same
-/// bits.
+/// State: how many are frozen, so that a resumed run logs the same lines.
 ///
 /// Differs from Composer: layers are frozen within epochs, too, rather than only at their ends;
 /// parameters stay in the optimizers' groups, without gradients, so that checkpoints fit; a module
@@ -61,14 +60,18 @@ class LayerFreezing final : public Algorithm {
   AlgorithmTraits traits() const override;
   bool match(Event event, const State& state) const override;
   void apply(Event event, State& state, Logger& logger) override;
+  StateDict state_dict() const override;
+  absl::Status load_state_dict(const StateDict& state) override;
 
  private:
   int64_t wanted(const State& state) const;
-  void freeze(int64_t count);
+  // The first `count` layers, and no others.
+  void freeze_first(int64_t count);
 
   const LayerFreezingOptions options_;
   // Looked up at fit_start.
   std::vector<std::vector<at::Tensor>> layers_;
+  // While fitting; afterwards, how many were.
   int64_t frozen_ = 0;
 };
 

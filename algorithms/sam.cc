@@ -111,6 +111,8 @@ void Sam::wrap(State& state) {
                      "are ",
                      state.optimizers.size())));
   }
+  // Loading a checkpoint is one more load.
+  if (state.optimizers.front().get() == optimizer_) return;
   auto optimizer = std::make_unique<SamOptimizer>(std::move(state.optimizers.front()), options_.rho,
                                                   options_.epsilon);
   optimizer_ = optimizer.get();

@@ -162,6 +162,7 @@ class Regrouping {
         }
       }
     }
+    if (optimizers_.empty()) return;
     for (const Plan& plan : plans) add(plan);
   }
 

@@ -39,7 +39,7 @@ TEST(Lookahead, IsThePapersAlgorithm) {
   State state;
   state.optimizers.push_back(
       std::make_unique<PlainSgd>(std::vector<NamedParameter>{{"w", weight}}, lr));
-  Logger logger({});
+  Logger logger;
   Lookahead lookahead({.k = k, .alpha = alpha});
   const auto fire = [&](Event event) {
     if (lookahead.match(event, state)) lookahead.apply(event, state, logger);
@@ -74,7 +74,7 @@ TEST(Lookahead, SlowWeightsOfAnotherModelAreRefused) {
   State state;
   state.optimizers.push_back(std::make_unique<PlainSgd>(
       std::vector<NamedParameter>{{"w", at::ones({2}).requires_grad_()}}, 0.1));
-  Logger logger({});
+  Logger logger;
   Lookahead lookahead({.k = 1});
   StateDict loaded;
   loaded.set("w", at::ones({3}));

@@ -193,6 +193,8 @@ TEST_P(AlgorithmConformance, ActsInTwoStepsAndTheModelLearns) {
   fit(*without);
   EXPECT_TRUE(may_leave_the_numbers(GetParam().config) ||
               !(*after.child("model"))->identical(**trained(*without).child("model")));
+  SampleLoader data(subject_of(GetParam().config).samples, kBatchSize, kBatchSize, 9);
+  ASSERT_TRUE(trainer->predict(data).ok());
   // And it acted at every event that it declares.
   for (const Event event : trainer->state().algorithms.front()->traits().events) {
     const auto timing =

@@ -68,19 +68,19 @@ TEST_P(ResNetTest, NamesAndSizesAreTorchvisions) {
 TEST_P(ResNetTest, ComputesTorchvisionsLogitsAndGradients) {
   const std::string name = std::to_string(GetParam()) + "/";
   ResNet model(options_of(GetParam()));
+  model.to(at::kDouble);
   set_by_formula(model);
   const int64_t size = GetParam() == 20 || GetParam() == 56 ? 16 : 64;
-  const at::Tensor images = formula("images", {4, 3, size, size}) * 4;
+  const at::Tensor images = formula("images", {4, 3, size, size}).to(at::kDouble) * 4;
   const at::Tensor logits = model.logits(images);
-  EXPECT_LT(relative_error(logits, golden().at(name + "training")), 1e-5);
+  EXPECT_LT(relative_error(logits, golden().at(name + "training")), 1e-10);
   logits.pow(2).mean().backward();
-  // Where 101 norms by the batch follow each other, rounding grows from one to the next.
   EXPECT_LT(relative_error(model.named_parameters()["conv1.weight"].grad().narrow(0, 0, 2),
                            golden().at(name + "gradient")),
-            1e-3);
+            1e-8);
   set_by_formula(model);
   model.eval();
-  EXPECT_LT(relative_error(model.logits(images), golden().at(name + "evaluation")), 1e-5);
+  EXPECT_LT(relative_error(model.logits(images), golden().at(name + "evaluation")), 1e-10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Depths, ResNetTest, ::testing::Values(18, 34, 50, 101, 20, 56),

@@ -3,11 +3,12 @@
     pip install torch==2.11.0 torchvision safetensors
     python make_resnet.py
 
-resnet.txt: for each depth logits in training and then in evaluation, and gradients of the first; each tensor is
-two lines: its name, dtype and sizes, then its values. The weights are those of `set_by_formula`, in C++
-tests/testing/formula.h, so that no file has to hold them. resnet_names.txt: each network's parameters and
-buffers with their sizes, in order. resnet.safetensors: a small network for CIFAR, with its own weights, and the
-input and logits that belong to it in resnet.txt.
+resnet.txt: for each depth logits in training and then in evaluation, and gradients of the first, all in
+float64, since rounding grows from one norm by the batch to the next; each tensor is two lines: its name, dtype
+and sizes, then its values. The weights are those of `set_by_formula`, in C++ tests/testing/formula.h, so that
+no file has to hold them. resnet_names.txt: each network's parameters and buffers with their sizes, in order.
+resnet.safetensors: a small network for CIFAR, with its own weights, and the input and logits that belong to it
+in resnet.txt.
 """
 
 import pathlib
@@ -66,7 +67,7 @@ def write(path, tensors):
     with open(path, 'w') as out:
         for name, tensor in tensors.items():
             print(name, str(tensor.dtype).removeprefix('torch.'), *tensor.shape, file=out)
-            print(*('%.9g' % value for value in tensor.flatten().tolist()), file=out)
+            print(*('%.12g' % value for value in tensor.flatten().tolist()), file=out)
 
 
 def main():
@@ -78,9 +79,10 @@ def main():
     for depth, make in networks.items():
         model = make(num_classes=10)
         names += [' '.join([str(depth), name, *map(str, tensor.shape)]) for name, tensor in model.state_dict().items()]
+        model.double()
         set_by_formula(model)
         size = 16 if depth in (20, 56) else 64
-        images = formula('images', (4, 3, size, size)) * 4
+        images = formula('images', (4, 3, size, size)).double() * 4
         logits = model(images)
         logits.pow(2).mean().backward()
         tensors[f'{depth}/training'] = logits.detach()
