@@ -47,7 +47,8 @@ const Subject& subject_of(const std::string& config) {
       {"composer.config.Lookahead", {.settings = {"k: 1"}}},
       {"composer.config.MixUp", {.settings = {"alpha: 1", "alpha: 1 interpolate_loss: true"}}},
       {"composer.config.ProgressiveResizing",
-       {.settings = {"", "mode: CROP size_increment: 1"}, .samples = Samples::kImages}},
+       {.settings = {"initial_scale: 0.75 size_increment: 2", "mode: CROP size_increment: 1"},
+        .samples = Samples::kImages}},
       {"composer.config.SelectiveBackprop", {.settings = {"start: 0 end: 1 interrupt: 0"}}},
       {"composer.config.SeqLengthWarmup",
        {.settings = {"duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4",
@@ -90,13 +91,14 @@ Outputs SubjectModel::forward(const Batch& batch) {
 }
 
 at::Tensor SubjectModel::features(const Batch& batch) {
-  if (const at::Tensor* tokens = batch.find("input_ids")) {
-    return at::adaptive_avg_pool1d(tokens->to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
-  }
-  const at::Tensor& input = batch.at("input");
+  const at::Tensor& input = batch.at(batch.input_name());
   if (net_) return net_->logits(input);
-  const at::Tensor features =
-      input.dim() == 2 ? input : at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
+  at::Tensor features = input;
+  if (batch.contains("input_ids")) {
+    features = at::adaptive_avg_pool1d(input.to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
+  } else if (input.dim() == 4) {
+    features = at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
+  }
   if (!first_) return features;
   return second_->as<LinearImpl>()->forward(first_->as<LinearImpl>()->forward(features));
 }
