@@ -93,7 +93,9 @@ void update(const at::Tensor& running, const std::vector<at::Tensor>& found,
     weights[i] = factors[i] * left;
     left *= 1 - factors[i];
   }
-  running.mul_(left).add_(at::mv(all.t(), at::tensor(weights, all.options())));
+  // at::tensor makes no half-precision numbers.
+  const at::Tensor factor = at::tensor(weights, all.options().dtype(at::kDouble));
+  running.mul_(left).add_(at::mv(all.t(), factor.to(all.scalar_type())));
 }
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }

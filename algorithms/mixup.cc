@@ -72,29 +72,33 @@ void MixUp::apply(Event event, State& state, Logger& logger) {
   restore(state);
 }
 
+MixUpDraw MixUp::draw(int64_t samples, const at::Generator& generator) {
+  const double weight = draw_mixing_weight(options_.alpha, generator);
+  return {.permutation = at::randperm(samples, generator, at::TensorOptions(at::kLong)),
+          .weight = weight};
+}
+
 void MixUp::mix_input(State& state) {
   const std::string key = input_key(options_.input_key, state.batch);
   found_input_ = state.batch.at(key);
   found_targets_ = state.batch.at(target_key(options_.target_key, state.batch));
-  at::Generator generator = state.generator(name());
-  weight_ = draw_mixing_weight(options_.alpha, generator);
-  permutation_ = at::randperm(found_input_.size(0), generator, at::TensorOptions(at::kLong))
-                     .to(found_input_.device());
-  state.batch.set(key, mixup_batch(found_input_, permutation_, weight_));
+  draw_ = draw(found_input_.size(0), state.generator(name()));
+  draw_.permutation = draw_.permutation.to(found_input_.device());
+  state.batch.set(key, mixup_batch(found_input_, draw_.permutation, draw_.weight));
 }
 
 void MixUp::mix_targets(State& state) {
   const std::string key = target_key(options_.target_key, state.batch);
   found_targets_ = state.batch.at(key);
-  state.batch.set(
-      key, mixup_targets(logits_of(state.outputs, name()), found_targets_, permutation_, weight_));
+  state.batch.set(key, mixup_targets(logits_of(state.outputs, name()), found_targets_,
+                                     draw_.permutation, draw_.weight));
 }
 
 void MixUp::mix_loss(State& state) {
   Batch permuted = state.batch;
   permuted.set(target_key(options_.target_key, state.batch),
-               found_targets_.index_select(0, permutation_));
-  state.loss = lerp(state.loss, state.model->loss(state.outputs, permuted), weight_);
+               found_targets_.index_select(0, draw_.permutation));
+  state.loss = lerp(state.loss, state.model->loss(state.outputs, permuted), draw_.weight);
 }
 
 void MixUp::restore(State& state) {

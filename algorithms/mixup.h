@@ -3,6 +3,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,12 @@ struct MixUpOptions {
   std::string target_key = {};
 };
 
+/// Which sample is mixed into each, and how much it counts for.
+struct MixUpDraw {
+  at::Tensor permutation;
+  double weight = 0;
+};
+
 /// Trains on convex combinations of samples with their targets (Zhang et al., 2017,
 /// arXiv:1710.09412). One weight and one permutation for each microbatch.
 ///
@@ -49,7 +56,7 @@ struct MixUpOptions {
 /// mixed targets are made of what an algorithm before this one has put there, so that smoothing
 /// labels before or after mixing them is the same; losses of several terms are interpolated term by
 /// term.
-class MixUp final : public Algorithm {
+class MixUp : public Algorithm {
  public:
   using Config = config::MixUp;
   static absl::StatusOr<std::unique_ptr<Algorithm>> create(const Config& config);
@@ -60,6 +67,10 @@ class MixUp final : public Algorithm {
   bool match(Event event, const State& state) const override;
   void apply(Event event, State& state, Logger& logger) override;
 
+ protected:
+  /// For a microbatch of `samples`; on the CPU. A test puts the draws of another program here.
+  virtual MixUpDraw draw(int64_t samples, const at::Generator& generator);
+
  private:
   void mix_input(State& state);
   void mix_targets(State& state);
@@ -68,8 +79,7 @@ class MixUp final : public Algorithm {
 
   MixUpOptions options_;
   // What was drawn for this microbatch, and what it had, until it is restored.
-  double weight_ = 0;
-  at::Tensor permutation_;
+  MixUpDraw draw_;
   at::Tensor found_input_;
   at::Tensor found_targets_;
 };

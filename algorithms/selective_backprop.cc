@@ -88,6 +88,10 @@ bool SelectiveBackprop::match(Event event, const State& state) const {
   return elapsed >= options_.start && elapsed < options_.end;
 }
 
+at::Tensor SelectiveBackprop::draw(int64_t samples, const at::Generator& generator) {
+  return draw_ranks(samples, options_.keep, generator);
+}
+
 void SelectiveBackprop::apply(Event event, State& state, Logger& logger) {
   state.batch = state.batch.to(state.device);
   const at::Tensor losses = score(state);
@@ -95,8 +99,7 @@ void SelectiveBackprop::apply(Event event, State& state, Logger& logger) {
   TORCH_CHECK_VALUE(losses.dim() == 1 && losses.size(0) == samples,
                     "per_sample_loss must give one loss for each of the ", samples,
                     " samples of the batch, and gave shape ", losses.sizes());
-  const at::Tensor kept =
-      select_using_loss(losses, draw_ranks(samples, options_.keep, state.generator(name())));
+  const at::Tensor kept = select_using_loss(losses, draw(samples, state.generator(name())));
   Batch pruned;
   for (const auto& [key, tensor] : state.batch) {
     pruned.set(key, tensor.dim() == 0 ? tensor : tensor.index_select(0, kept));

@@ -57,7 +57,7 @@ struct SelectiveBackpropOptions {
 /// Differs from Composer: the extra forward runs in evaluation mode, so that it neither updates
 /// batch norms nor draws dropout; it really runs first, on the samples as the loader gave them;
 /// samples are counted after pruning; start and end move within an epoch; one sample always stays.
-class SelectiveBackprop final : public Algorithm {
+class SelectiveBackprop : public Algorithm {
  public:
   using Config = config::SelectiveBackprop;
   static absl::StatusOr<std::unique_ptr<Algorithm>> create(const Config& config);
@@ -67,6 +67,10 @@ class SelectiveBackprop final : public Algorithm {
   AlgorithmTraits traits() const override;
   bool match(Event event, const State& state) const override;
   void apply(Event event, State& state, Logger& logger) override;
+
+ protected:
+  /// The ranks to keep of a batch of `samples`. A test puts the draws of another program here.
+  virtual at::Tensor draw(int64_t samples, const at::Generator& generator);
 
  private:
   // The loss of each sample of state.batch.

@@ -154,8 +154,9 @@ void StochasticDepth::change_model(State& state, Logger& logger) {
     const std::string problem = "StochasticDepth has no effect: the model has no residual blocks";
     TORCH_CHECK_VALUE(!must_match_, problem, " (composer/nn/residual_block.h)");
     LOG(WARNING) << problem;
+    return;
   }
-  logger.log_metric("stochastic_depth/num_stochastic_layers", static_cast<double>(blocks_.size()));
+  LOG(INFO) << "StochasticDepth leaves out some of " << blocks_.size() << " residual blocks";
 }
 
 COMPOSER_REGISTER(Algorithm, StochasticDepth);

@@ -71,7 +71,7 @@ struct StochasticDepthOptions {
 ///
 /// At init the blocks (ResidualBlock, such as ResNet's) get another sum; with a warm-up batch_start
 /// sets the rates; before_forward draws for the microbatch. Parameters stay, and so do their names.
-/// Logs stochastic_depth/num_stochastic_layers and stochastic_depth/drop_rate.
+/// Logs stochastic_depth/drop_rate; how many blocks there are is said once, as surgery is.
 ///
 /// Differs from Composer: blocks of two convolutions are left out too, not bottlenecks only; the
 /// rates reach drop_rate when the warm-up ends, and grow within an epoch; draws are the algorithm's
