@@ -12,6 +12,7 @@
 #include "composer/core/registries.h"
 #include "composer/core/state.h"
 #include "composer/nn/conv2d.h"
+#include "composer/nn/layer.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer {
@@ -24,6 +25,46 @@ class StandardizedConv2d final : public Conv2d {
     return Conv2d::convolve(input, standardize_weight(weight));
   }
 };
+
+// Of one or three dimensions, which no other method changes.
+template <typename Impl>
+class StandardizedConv : public Impl, public Layer {
+ public:
+  explicit StandardizedConv(const Impl& conv) : Impl(conv) {}
+  at::Tensor forward(const at::Tensor& input) final {
+    return this->_conv_forward(input, standardize_weight(this->weight));
+  }
+};
+
+struct StandardizedConv1d final : StandardizedConv<torch::nn::Conv1dImpl> {
+  using StandardizedConv::StandardizedConv;
+};
+struct StandardizedConv3d final : StandardizedConv<torch::nn::Conv3dImpl> {
+  using StandardizedConv::StandardizedConv;
+};
+
+bool is_convolution(const torch::nn::Module& layer) {
+  return dynamic_cast<const torch::nn::Conv2dImpl*>(&layer) != nullptr ||
+         dynamic_cast<const torch::nn::Conv1dImpl*>(&layer) != nullptr ||
+         dynamic_cast<const torch::nn::Conv3dImpl*>(&layer) != nullptr;
+}
+
+bool is_standardized(const torch::nn::Module& layer) {
+  return is_or_holds<StandardizedConv2d>(layer) ||
+         dynamic_cast<const StandardizedConv1d*>(&layer) != nullptr ||
+         dynamic_cast<const StandardizedConv3d*>(&layer) != nullptr;
+}
+
+std::shared_ptr<torch::nn::Module> standardized(const std::shared_ptr<torch::nn::Module>& conv) {
+  if (const auto conv2d = std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(conv)) {
+    return std::make_shared<StandardizedConv2d>(conv2d);
+  }
+  if (const auto conv1d = std::dynamic_pointer_cast<torch::nn::Conv1dImpl>(conv)) {
+    return std::make_shared<StandardizedConv1d>(*conv1d);
+  }
+  return std::make_shared<StandardizedConv3d>(
+      *std::dynamic_pointer_cast<torch::nn::Conv3dImpl>(conv));
+}
 
 }  // namespace
 
@@ -40,7 +81,7 @@ std::vector<LayerReplacement> apply_weight_standardization(
     absl::Span<const std::unique_ptr<Optimizer>> optimizers) {
   std::vector<const torch::nn::Module*> convs;
   for (const auto& module : model.modules()) {
-    if (dynamic_cast<const torch::nn::Conv2dImpl*>(module.get())) convs.push_back(module.get());
+    if (is_convolution(*module)) convs.push_back(module.get());
   }
   const size_t ignored = std::min(convs.size(), static_cast<size_t>(n_last_layers_ignore));
   const std::unordered_set<const torch::nn::Module*> wanted(convs.begin(), convs.end() - ignored);
@@ -48,10 +89,9 @@ std::vector<LayerReplacement> apply_weight_standardization(
       .replacement = [&](const std::shared_ptr<torch::nn::Module>& layer,
                          const std::string&) -> std::shared_ptr<torch::nn::Module> {
         if (wanted.count(layer.get()) == 0) return nullptr;
-        return std::make_shared<StandardizedConv2d>(
-            std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(layer));
+        return standardized(layer);
       },
-      .is_done = is_or_holds<StandardizedConv2d>};
+      .is_done = is_standardized};
   return replace_layers(model, {rule}, optimizers);
 }
 

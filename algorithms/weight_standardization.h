@@ -23,7 +23,7 @@ class WeightStandardization;
 /// channel, over all dimensions of `weight` but the first.
 at::Tensor standardize_weight(const at::Tensor& weight);
 
-/// Replaces the convolutions (torch::nn::Conv2d) in slots of `model`, but for the last
+/// Replaces the convolutions (torch::nn::Conv1d, 2d and 3d) in slots of `model`, but for the last
 /// `n_last_layers_ignore` in the order of its modules, by ones that compute with the standardized
 /// weight. Returns what was replaced.
 std::vector<LayerReplacement> apply_weight_standardization(
@@ -38,8 +38,7 @@ std::vector<LayerReplacement> apply_weight_standardization(
 ///
 /// Differs from Composer: parameters keep their names (there "conv1.weight" becomes
 /// "conv1.parametrizations.weight.original"); the last layers are those of the order in which the
-/// model has its modules, which need not be that in which it calls them; convolutions of one and of
-/// three dimensions stay.
+/// model has its modules, which need not be that in which it calls them.
 class WeightStandardization final : public Algorithm {
  public:
   using Config = config::WeightStandardization;
