@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <limits>
 
 namespace composer {
 
@@ -18,6 +19,15 @@ double draw_beta(double alpha, const at::Generator& generator) {
 
 int64_t draw_below(int64_t count, const at::Generator& generator) {
   return at::randint(count, {}, generator, at::TensorOptions(at::kLong)).item<int64_t>();
+}
+
+at::Tensor draw_normal(at::IntArrayRef sizes, const at::TensorOptions& options,
+                       const at::Generator& generator) {
+  if (options.device().is_cpu()) return at::randn(sizes, generator, options);
+  at::Generator there = at::globalContext().defaultGenerator(options.device()).clone();
+  there.set_current_seed(
+      static_cast<uint64_t>(draw_below(std::numeric_limits<int64_t>::max(), generator)));
+  return at::randn(sizes, there, options);
 }
 
 }  // namespace composer

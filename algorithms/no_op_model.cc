@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/str_cat.h"
+#include "composer/base/exceptions.h"
 #include "composer/base/logging.h"
 #include "composer/core/registries.h"
 #include "composer/core/state.h"
@@ -47,6 +49,12 @@ AlgorithmTraits NoOpModel::traits() const {
 bool NoOpModel::match(Event event, const State& state) const { return event == Event::kInit; }
 
 void NoOpModel::apply(Event event, State& state, Logger& logger) {
+  for (const auto& algorithm : state.algorithms) {
+    if (!algorithm->traits().replaces_targets) continue;
+    throw_if_error(absl::FailedPreconditionError(
+        absl::StrCat("its outputs are the targets, which have no classes for ", algorithm->name(),
+                     " to act on; leave ", algorithm->name(), " out")));
+  }
   state.model = std::make_shared<TargetTimesWeight>();
   state.train_metrics = {};
   LOG(WARNING) << "NoOpModel: the model is replaced by one that learns nothing";

@@ -31,7 +31,8 @@ class TargetTimesWeight final : public ComposerModel {
 /// trainer cost by themselves (Composer's NoOpModel,
 /// docs.mosaicml.com/projects/composer/en/stable/method_cards/no_op.html).
 ///
-/// init replaces the model; the metrics of evaluators, made by the model that was, are not fed.
+/// init replaces the model; the metrics of evaluators, made by the model that was, are not fed. It
+/// refuses to stand beside an algorithm that replaces targets, for want of logits.
 ///
 /// Differs from Composer: the loss of any target can be computed; nothing is spent on metrics.
 class NoOpModel final : public Algorithm {

@@ -33,7 +33,7 @@ void read(const std::string& path, std::map<std::string, at::Tensor>& tensors) {
 
 std::map<std::string, at::Tensor> read_all() {
   std::map<std::string, at::Tensor> tensors;
-  for (const char* file : {"algorithms.txt", "inputs.txt"}) {
+  for (const char* file : {"algorithms.txt", "inputs.txt", "beyond.txt"}) {
     read(std::string("tests/golden/algorithms/") + file, tensors);
   }
   return tensors;

@@ -1,8 +1,10 @@
 #include "algorithms/no_op_model.h"
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "algorithms/label_smoothing.h"
 #include "composer/core/state.h"
 #include "composer/optim/sgd.h"
 #include "composer/trainer/trainer.h"
@@ -52,6 +54,21 @@ TEST(NoOpModel, IsWhatIsTrainedAndEvaluated) {
   EXPECT_LT(model->weights.item<double>(), 1.5);
   EXPECT_GT(model->weights.item<double>(), 1);
   EXPECT_TRUE((*trainer)->eval().ok());
+}
+
+TEST(NoOpModel, RefusesWhatNeedsLogitsForItsTargets) {
+  TrainerOptions options;
+  options.model = std::make_shared<TinyModel>();
+  options.train = std::make_shared<TinyLoader>(12, 6);
+  options.max_duration = "2ba";
+  options.optimizers = {sgd({.lr = 0.1})};
+  options.algorithms.push_back(std::make_unique<NoOpModel>());
+  options.algorithms.push_back(std::make_unique<LabelSmoothing>());
+  const absl::Status status = Trainer::create(std::move(options)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::AllOf(::testing::HasSubstr("NoOpModel at init"),
+                               ::testing::HasSubstr("leave LabelSmoothing out")));
 }
 
 }  // namespace

@@ -349,7 +349,11 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "low_precision_group_norm",
                                              "gyro_dropout",
                                              "alibi",
-                                             "gated_linear_units"}));
+                                             "gated_linear_units",
+                                             "random_erasing",
+                                             "gradient_noise",
+                                             "r_drop",
+                                             "ema_distillation"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",
@@ -385,20 +389,20 @@ TEST(DescribeTest, AnAlgorithmWithRequiredFieldsHasEventsToo) {
 
 TEST(PluginTest, ItsAlgorithmIsNamedInAConfigAndDescribed) {
   const std::string folder = fresh_folder();
-  const std::string plugin = data_file("examples/plugin/gradient_noise.so");
+  const std::string plugin = data_file("examples/plugin/gradient_centralization.so");
   write_text(folder + "/a.textproto",
              absl::StrCat("include: \"", config_file(), "\"\n",
                           "algorithms+ { plugin {\n"
-                          "  [type.googleapis.com/composer.examples.GradientNoise] { eta: 0.1 }\n"
+                          "  [type.googleapis.com/composer.examples.GradientCentralization] {}\n"
                           "} }\n"));
   const CommandResult trained =
       run_command({"train", "--plugin", plugin, "a.textproto", "run_name=a"}, folder);
   EXPECT_EQ(trained.exit_code, 0) << trained.err;
   EXPECT_TRUE(absl::StrContains(read_text(folder + "/runs/a/train.log"),
-                                "GradientNoise at after_train_batch: 48 times"));
+                                "GradientCentralization at after_train_batch: 48 times"));
   const CommandResult described =
-      run_command({"describe", "GradientNoise", "--plugin", plugin}, folder);
-  EXPECT_TRUE(absl::StrContains(described.out, "eta: double, at least 0, default 0.01"))
+      run_command({"describe", "GradientCentralization", "--plugin", plugin}, folder);
+  EXPECT_TRUE(absl::StrContains(described.out, "strength: double, from 0 to 1, default 1"))
       << described.out << described.err;
   const CommandResult without = run_command({"train", "a.textproto", "run_name=b"}, folder);
   EXPECT_EQ(without.exit_code, 2);

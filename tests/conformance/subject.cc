@@ -33,6 +33,8 @@ const Subject& subject_of(const std::string& config) {
                      "max_sequence_length: 12 train_sequence_length_scaling: 1"},
         .samples = Samples::kTokensWithTargets,
         .layers = Layers::kGpt2}},
+      {"composer.config.BatchRandomErasing",
+       {.settings = {"p: 1", "p: 0.7 random: true"}, .samples = Samples::kImages}},
       {"composer.config.BlurPool",
        {.settings = {"min_channels: 1",
                      "min_channels: 1 blur_first: false replace_maxpools: false"},
@@ -48,6 +50,8 @@ const Subject& subject_of(const std::string& config) {
        {.settings = {"", "num_holes: 2 length: 0.3 uniform_sampling: true"},
         .samples = Samples::kImages}},
       {"composer.config.Ema", {.settings = {"smoothing: 0.5", "half_life: '2ba'"}}},
+      {"composer.config.EmaDistillation",
+       {.settings = {"weight: 10 ramp_up: 0", "weight: 10 consistency: KL smoothing: 0.9"}}},
       {"composer.config.Factorize",
        {.settings = {"min_channels: 4 latent_channels: 2 min_features: 4"},
         .samples = Samples::kImages,
@@ -78,7 +82,8 @@ const Subject& subject_of(const std::string& config) {
         .precision = Precision::kAmpBf16}},
       {"composer.config.MixUp", {.settings = {"alpha: 1", "alpha: 1 interpolate_loss: true"}}},
       {"composer.config.ProgressiveResizing",
-       {.settings = {"", "mode: CROP size_increment: 1"}, .samples = Samples::kImages}},
+       {.settings = {"initial_scale: 0.75 size_increment: 2", "mode: CROP size_increment: 1"},
+        .samples = Samples::kImages}},
       {"composer.config.SelectiveBackprop", {.settings = {"start: 0 end: 1 interrupt: 0"}}},
       {"composer.config.SeqLengthWarmup",
        {.settings = {"duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4",
@@ -153,22 +158,23 @@ void SubjectModel::update_metric(Metric& metric, const Outputs& outputs, const B
 }
 
 at::Tensor SubjectModel::features(const Batch& batch) {
+  const at::Tensor& input = batch.at(batch.input_name());
   if (gpt2_ || bert_) {
-    const at::Tensor tokens = batch.at("input_ids").remainder(kVocabulary);
+    const at::Tensor tokens = input.remainder(kVocabulary);
     const at::Tensor& mask = batch.at("attention_mask");
     const at::Tensor hidden =
         gpt2_ ? gpt2_->forward(tokens, mask)
               : bert_->forward({{"input_ids", tokens}, {"attention_mask", mask}});
     return hidden.mean(1);
   }
-  if (const at::Tensor* tokens = batch.find("input_ids")) {
-    return at::adaptive_avg_pool1d(tokens->to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
-  }
-  const at::Tensor& input = batch.at("input");
   if (net_) return net_->logits(input);
   if (norms_) return norms_->forward(input);
-  const at::Tensor features =
-      input.dim() == 2 ? input : at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
+  at::Tensor features = input;
+  if (batch.contains("input_ids")) {
+    features = at::adaptive_avg_pool1d(input.to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
+  } else if (input.dim() == 4) {
+    features = at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
+  }
   if (!first_) return features;
   return second_->as<LinearImpl>()->forward(first_->as<LinearImpl>()->forward(features));
 }

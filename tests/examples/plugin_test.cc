@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "composer/config/build_chosen.h"
 #include "composer/config/plugin_loader.h"
 #include "composer/core/plugin_abi.h"
@@ -24,32 +25,38 @@ using testing::plain_sgd;
 using testing::TinyLoader;
 using testing::TinyModel;
 
-constexpr char kPlugin[] = "examples/plugin/gradient_noise.so";
-constexpr char kName[] = "composer.examples.GradientNoise";
+constexpr char kPlugin[] = "examples/plugin/gradient_centralization.so";
+constexpr char kName[] = "composer.examples.GradientCentralization";
 
-config::Algorithm read(const char* text) {
+config::Algorithm read(const std::string& text) {
   config::Algorithm algorithm;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &algorithm)) << text;
   return algorithm;
 }
 
-// The weights after two steps, with the plugin's algorithm when `eta` is not zero.
-at::Tensor train(const char* config) {
+// The config of the plugin's algorithm.
+config::Algorithm centralization(const char* fields) {
+  return read(absl::StrCat("plugin { [type.googleapis.com/", kName, "] { ", fields, " } }"));
+}
+
+// How the weights moved in two steps.
+at::Tensor train(const char* fields) {
   TrainerOptions options;
   at::manual_seed(1);
   const auto model = std::make_shared<TinyModel>();
+  const at::Tensor before = model->weight.detach().clone();
   options.model = model;
   options.train = std::make_shared<TinyLoader>(8, 4);
   options.max_duration = "2ba";
   options.optimizers = {plain_sgd(0.1)};
-  auto algorithm = build_chosen<Algorithm>(read(config));
+  auto algorithm = build_chosen<Algorithm>(centralization(fields));
   EXPECT_TRUE(algorithm.ok()) << algorithm.status();
   options.algorithms.push_back(*std::move(algorithm));
   auto trainer = Trainer::create(std::move(options));
   EXPECT_TRUE(trainer.ok()) << trainer.status();
   const absl::Status status = (*trainer)->fit();
   EXPECT_TRUE(status.ok()) << status;
-  return model->weight.detach();
+  return model->weight.detach() - before;
 }
 
 TEST(Plugin, BringsAnAlgorithmThatAConfigNamesAndTheTrainerRuns) {
@@ -57,26 +64,17 @@ TEST(Plugin, BringsAnAlgorithmThatAConfigNamesAndTheTrainerRuns) {
   ASSERT_EQ(load_plugin(kPlugin), absl::OkStatus());
   EXPECT_THAT(Registry<Algorithm>::global().names(), Contains(kName));
 
-  const at::Tensor quiet =
-      train("plugin { [type.googleapis.com/composer.examples.GradientNoise] { eta: 0 } }");
-  const at::Tensor noisy =
-      train("plugin { [type.googleapis.com/composer.examples.GradientNoise] { eta: 0.01 } }");
-  EXPECT_TRUE(at::equal(noisy, train("plugin { [type.googleapis.com/composer.examples."
-                                     "GradientNoise] { eta: 0.01 } }")));
-  // Two steps of 0.1 with noise of about 0.1.
-  const double difference = (noisy - quiet).abs().max().item<double>();
-  EXPECT_GT(difference, 1e-3);
-  EXPECT_LT(difference, 0.2);
+  const at::Tensor moved = train("strength: 0"), centred = train("strength: 1");
+  EXPECT_GT(moved.mean(1).abs().max().item<double>(), 1e-3);
+  EXPECT_LT(centred.mean(1).abs().max().item<double>(), 1e-6);
+  EXPECT_GT(centred.abs().max().item<double>(), 1e-3);
 }
 
 TEST(Plugin, RefusesItsSettingsByTheirField) {
   ASSERT_EQ(load_plugin(kPlugin), absl::OkStatus());
-  const absl::Status status =
-      build_chosen<Algorithm>(read("plugin { [type.googleapis.com/composer.examples.GradientNoise] "
-                                   "{ eta: -1 } }"))
-          .status();
-  EXPECT_EQ(field_of(status), "plugin.eta");
-  EXPECT_EQ(status.message(), "must not be negative");
+  const absl::Status status = build_chosen<Algorithm>(centralization("strength: -1")).status();
+  EXPECT_EQ(field_of(status), "plugin.strength");
+  EXPECT_EQ(status.message(), "must be from 0 to 1");
 }
 
 TEST(Plugin, IsLoadedOnce) {
