@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "composer/data/transforms/image_transform.h"
+
 namespace composer {
 
 DeviceLoader::DeviceLoader(std::shared_ptr<DataLoader> loader, at::Device device)
@@ -77,6 +79,11 @@ void DeviceLoader::wait_for(const Staged& staged) const {
 
 int64_t DeviceLoader::skipped_samples() const {
   return given_ ? given_->skipped_samples : loader_->skipped_samples();
+}
+
+absl::Status DeviceLoader::add_transform(std::shared_ptr<const ByteTransform> transform) {
+  staged_.reset();
+  return composer::add_transform(*loader_, std::move(transform));
 }
 
 StateDict DeviceLoader::state_dict() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "composer/core/data_loader.h"
+#include "composer/data/image_loader.h"
 
 namespace composer {
 
@@ -22,7 +23,7 @@ namespace composer {
 ///
 /// The state, and the count of skipped samples, are those of the batch that was given last, not of
 /// the one that is on its way.
-class DeviceLoader final : public DataLoader {
+class DeviceLoader final : public DataLoader, public ImageLoader {
  public:
   DeviceLoader(std::shared_ptr<DataLoader> loader, at::Device device);
 
@@ -41,6 +42,7 @@ class DeviceLoader final : public DataLoader {
   void set_stop_waiting(std::function<bool()> stop) override {
     loader_->set_stop_waiting(std::move(stop));
   }
+  absl::Status add_transform(std::shared_ptr<const ByteTransform> transform) override;
   StateDict state_dict() const override;
   absl::Status load_state_dict(const StateDict& state) override;
 

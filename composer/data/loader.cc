@@ -119,6 +119,20 @@ std::optional<std::vector<int64_t>> MapDataLoader::indices(int64_t epoch, int64_
   return plan_.samples(*order_of(epoch), batch);
 }
 
+absl::Status MapDataLoader::add_transform(std::shared_ptr<const ByteTransform> transform) {
+  const auto* const images = dynamic_cast<const ImageBatchMaker*>(maker_.get());
+  if (images == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(transform->name(), " is for images; dataset ", maker_->name(), " has none"));
+  }
+  if (images->has(*transform)) return absl::OkStatus();
+  COMPOSER_ASSIGN_OR_RETURN(std::shared_ptr<const BatchMaker> maker,
+                            images->with(std::move(transform)));
+  prefetcher_.reset();
+  maker_ = std::move(maker);
+  return absl::OkStatus();
+}
+
 MadeBatch MapDataLoader::make(int64_t epoch, int64_t batch,
                               const std::atomic<bool>& stopping) const {
   MadeBatch made;

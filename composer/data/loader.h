@@ -18,6 +18,7 @@
 #include "composer/data/batch_plan.h"
 #include "composer/data/broken_samples.h"
 #include "composer/data/dataset.h"
+#include "composer/data/image_loader.h"
 #include "composer/data/samplers/sampler.h"
 #include "composer/data/workers/ordered_prefetcher.h"
 
@@ -59,7 +60,7 @@ struct MapDataLoaderOptions {
 /// (epoch, batch), which the clock knows: `seek` costs nothing, and what is prepared already and
 /// comes again is not prepared twice. Threads start with the first batch and end with the loader,
 /// at any moment, a worker that waits for a read included.
-class MapDataLoader final : public DataLoader {
+class MapDataLoader final : public DataLoader, public ImageLoader {
  public:
   /// InvalidArgument, with the field's name, when a batch cannot be filled ("batch_size" larger
   /// than the dataset) or a rank would be left without samples.
@@ -83,6 +84,9 @@ class MapDataLoader final : public DataLoader {
   int64_t skipped_samples() const override { return skipped_.count(); }
   std::optional<std::string> learnt() const override { return maker_->learnt(); }
 
+  /// What is prepared ahead is prepared anew.
+  absl::Status add_transform(std::shared_ptr<const ByteTransform> transform) override;
+
   void set_stop_waiting(std::function<bool()> stop) override { stop_waiting_ = std::move(stop); }
 
   /// The broken samples so far, and how many samples the dataset has: a state is refused when that
@@ -100,7 +104,7 @@ class MapDataLoader final : public DataLoader {
   void start_workers();
   std::string context(int64_t epoch, int64_t batch) const;
 
-  const std::shared_ptr<const BatchMaker> maker_;
+  std::shared_ptr<const BatchMaker> maker_;
   const std::shared_ptr<const Sampler> sampler_;
   const BatchPlan plan_;
   const MapDataLoaderOptions options_;

@@ -1,13 +1,12 @@
 #include "composer/data/transforms/color.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+
+#include "composer/data/transforms/byte_loops.h"
 
 namespace composer {
 namespace {
-
-using Table = std::array<uint8_t, 256>;
 
 uint8_t truncated(float x) { return static_cast<uint8_t>(std::clamp(x, 0.0f, 255.0f)); }
 
@@ -20,38 +19,12 @@ uint8_t blend(float byte, float other, float ratio, float rest) {
 
 float grey(float r, float g, float b) { return std::floor(r * 0.2989f + g * 0.587f + b * 0.114f); }
 
-void look_up(const MutableImageView& image, const Table& table) {
-  for (int64_t c = 0; c < image.channels; ++c) {
-    for (int64_t y = 0; y < image.height; ++y) {
-      uint8_t* row = image.data + c * image.channel_stride + y * image.row_stride;
-      for (int64_t x = 0; x < image.width; ++x) {
-        uint8_t& byte = row[x * image.column_stride];
-        byte = table[byte];
-      }
-    }
-  }
-}
-
-// Calls `change(r, g, b)` for each pixel.
-template <typename Change>
-void for_each_pixel(const MutableImageView& image, Change change) {
-  for (int64_t y = 0; y < image.height; ++y) {
-    uint8_t* pixel = image.data + y * image.row_stride;
-    for (int64_t x = 0; x < image.width; ++x, pixel += image.column_stride) {
-      change(pixel[0], pixel[image.channel_stride], pixel[2 * image.channel_stride]);
-    }
-  }
-}
-
 float mean_grey(const MutableImageView& image) {
   double sum = 0;
   if (image.channels == 3) {
     for_each_pixel(image, [&](uint8_t r, uint8_t g, uint8_t b) { sum += grey(r, g, b); });
   } else {
-    for (int64_t y = 0; y < image.height; ++y) {
-      const uint8_t* row = image.data + y * image.row_stride;
-      for (int64_t x = 0; x < image.width; ++x) sum += row[x * image.column_stride];
-    }
+    for_each_byte(image, 0, [&](uint8_t byte) { sum += byte; });
   }
   return static_cast<float>(sum / static_cast<double>(image.height * image.width));
 }
@@ -61,21 +34,16 @@ uint8_t to_byte(float unit) { return static_cast<uint8_t>(unit * (256 - 1e-3f));
 }  // namespace
 
 void adjust_brightness(const MutableImageView& image, double factor) {
-  Table table;
-  for (int i = 0; i < 256; ++i) {
-    table[i] = truncated(static_cast<float>(i) * static_cast<float>(factor));
-  }
-  look_up(image, table);
+  look_up(image,
+          byte_table([&](int i) { return static_cast<float>(i) * static_cast<float>(factor); }));
 }
 
 void adjust_contrast(const MutableImageView& image, double factor) {
   const float mean = mean_grey(image);
-  Table table;
-  for (int i = 0; i < 256; ++i) {
-    table[i] = blend(static_cast<float>(i), mean, static_cast<float>(factor),
-                     static_cast<float>(1 - factor));
-  }
-  look_up(image, table);
+  look_up(image, byte_table([&](int i) {
+            return blend(static_cast<float>(i), mean, static_cast<float>(factor),
+                         static_cast<float>(1 - factor));
+          }));
 }
 
 void adjust_saturation(const MutableImageView& image, double factor) {

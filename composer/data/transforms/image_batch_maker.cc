@@ -1,5 +1,6 @@
 #include "composer/data/transforms/image_batch_maker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "composer/base/status.h"
@@ -14,19 +15,35 @@ absl::StatusOr<std::shared_ptr<const ImageBatchMaker>> ImageBatchMaker::create(
   COMPOSER_ASSIGN_OR_RETURN(ImagePipeline pipeline,
                             ImagePipeline::create(transforms, dataset->statistics()));
   return std::shared_ptr<const ImageBatchMaker>(
-      new ImageBatchMaker(std::move(dataset), std::move(pipeline), !transforms.empty(), options));
+      new ImageBatchMaker(std::move(dataset), transforms, std::move(pipeline), options));
 }
 
-ImageBatchMaker::ImageBatchMaker(std::shared_ptr<const ImageDataset> dataset,
-                                 ImagePipeline pipeline, bool transformed,
-                                 const ImageBatchOptions& options)
+ImageBatchMaker::ImageBatchMaker(
+    std::shared_ptr<const ImageDataset> dataset,
+    const std::vector<std::shared_ptr<const ImageTransform>>& transforms, ImagePipeline pipeline,
+    const ImageBatchOptions& options)
     : dataset_(std::move(dataset)),
+      transforms_(transforms),
       pipeline_(std::move(pipeline)),
-      transformed_(transformed),
       options_(options) {}
 
+absl::StatusOr<std::shared_ptr<const ImageBatchMaker>> ImageBatchMaker::with(
+    std::shared_ptr<const ByteTransform> transform) const {
+  std::vector<std::shared_ptr<const ImageTransform>> transforms = transforms_;
+  const auto end_of_bytes = std::find_if(
+      transforms.begin(), transforms.end(),
+      [](const auto& other) { return dynamic_cast<const ByteTransform*>(other.get()) == nullptr; });
+  transforms.insert(end_of_bytes, std::move(transform));
+  return create(dataset_, transforms, options_);
+}
+
+bool ImageBatchMaker::has(const ImageTransform& transform) const {
+  return std::any_of(transforms_.begin(), transforms_.end(),
+                     [&](const auto& other) { return other.get() == &transform; });
+}
+
 std::optional<double> ImageBatchMaker::nanoseconds_per_sample() const {
-  return composer::nanoseconds_per_sample(*dataset_, transformed_);
+  return composer::nanoseconds_per_sample(*dataset_, !transforms_.empty());
 }
 
 std::unique_ptr<ImageBatchScratch> ImageBatchMaker::take_scratch() const {

@@ -33,20 +33,27 @@ class ImageBatchMaker final : public BatchMaker {
       const std::vector<std::shared_ptr<const ImageTransform>>& transforms,
       const ImageBatchOptions& options);
 
+  /// The same with one more transform of bytes, the last of them. Errors are those of `create`.
+  absl::StatusOr<std::shared_ptr<const ImageBatchMaker>> with(
+      std::shared_ptr<const ByteTransform> transform) const;
+  /// Whether this very object is among the transforms.
+  bool has(const ImageTransform& transform) const;
+
   int64_t size() const override { return dataset_->size(); }
   Batch make(absl::Span<const int64_t> indices, int64_t epoch) const override;
   std::string name() const override { return dataset_->name(); }
   std::optional<double> nanoseconds_per_sample() const override;
 
  private:
-  ImageBatchMaker(std::shared_ptr<const ImageDataset> dataset, ImagePipeline pipeline,
-                  bool transformed, const ImageBatchOptions& options);
+  ImageBatchMaker(std::shared_ptr<const ImageDataset> dataset,
+                  const std::vector<std::shared_ptr<const ImageTransform>>& transforms,
+                  ImagePipeline pipeline, const ImageBatchOptions& options);
 
   std::unique_ptr<ImageBatchScratch> take_scratch() const;
 
   const std::shared_ptr<const ImageDataset> dataset_;
+  const std::vector<std::shared_ptr<const ImageTransform>> transforms_;
   const ImagePipeline pipeline_;
-  const bool transformed_;
   const ImageBatchOptions options_;
   const RecycledMemory memory_;
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "composer/data/image.h"
@@ -15,6 +16,9 @@ struct ImageScratch {
   /// Where images are made, in turn.
   std::array<std::vector<uint8_t>, 2> pixels;
   ResampleScratch resample;
+  /// For copies that are worked on beside the image, and what they add up to; null until needed.
+  std::unique_ptr<ImageScratch> branch;
+  std::vector<float> mixture;
 };
 
 /// An image on its way through transforms. Cropping, padding and flipping change how the bytes are

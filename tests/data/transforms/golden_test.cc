@@ -11,37 +11,15 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "composer/base/exceptions.h"
-#include "composer/checkpoint/safetensors.h"
 #include "composer/data/transforms/center_crop.h"
 #include "composer/data/transforms/color.h"
 #include "composer/data/transforms/normalizer.h"
 #include "composer/data/transforms/random_erasing.h"
 #include "composer/data/transforms/resize.h"
+#include "tests/data/transforms/golden_images.h"
 
 namespace composer {
 namespace {
-
-std::map<std::string, at::Tensor> read_golden() {
-  const auto file = read_safetensors("tests/golden/data/transforms.safetensors");
-  if (!file.ok()) ADD_FAILURE() << file.status();
-  std::map<std::string, at::Tensor> tensors;
-  for (const auto& [name, tensor] : file->tensors) tensors[name] = tensor;
-  return tensors;
-}
-
-at::Tensor to_tensor(const ImageView& view) {
-  at::Tensor out = at::empty({view.channels, view.height, view.width}, at::kByte);
-  auto pixels = out.accessor<uint8_t, 3>();
-  for (int64_t c = 0; c < view.channels; ++c) {
-    for (int64_t y = 0; y < view.height; ++y) {
-      for (int64_t x = 0; x < view.width; ++x) {
-        pixels[c][y][x] =
-            view.data[c * view.channel_stride + y * view.row_stride + x * view.column_stride];
-      }
-    }
-  }
-  return out;
-}
 
 using Operation = std::function<void(LazyImage&)>;
 
@@ -99,7 +77,7 @@ class TransformsGoldenTest : public testing::TestWithParam<bool> {};
 
 // Of planar images, as CIFAR has them, and of interleaved ones, as JPEG has.
 TEST_P(TransformsGoldenTest, OperationsOnBytesAgreeWithTorchvision) {
-  const std::map<std::string, at::Tensor> golden = read_golden();
+  const std::map<std::string, at::Tensor> golden = golden_images("transforms");
   ImageScratch scratch;
   std::map<std::string, int> checked;
   for (const auto& [key, expected] : golden) {
@@ -107,13 +85,8 @@ TEST_P(TransformsGoldenTest, OperationsOnBytesAgreeWithTorchvision) {
     if (parts.size() < 2 || parts[0] == "normalize" || parts[0] == "erase") continue;
     SCOPED_TRACE(key);
     const at::Tensor image = golden.at("image." + parts[1]);
-    const at::Tensor interleaved = image.permute({1, 2, 0}).contiguous();
-    const ImageView view = GetParam()
-                               ? interleaved_image(interleaved.const_data_ptr<uint8_t>(),
-                                                   image.size(0), image.size(1), image.size(2))
-                               : planar_image(image.const_data_ptr<uint8_t>(), image.size(0),
-                                              image.size(1), image.size(2));
-    LazyImage lazy(view, scratch);
+    const ImageBytes bytes(image, GetParam());
+    LazyImage lazy(bytes.view(), scratch);
     operation(parts[0], {parts.begin() + 2, parts.end()})(lazy);
     const at::Tensor result = to_tensor(lazy.pixels());
     ASSERT_EQ(result.sizes(), expected.sizes());
@@ -145,7 +118,7 @@ TEST(ResizeTest, RefusesToMakeAThinImageHuge) {
 }
 
 TEST(NormalizeGoldenTest, HasTorchvisionsBits) {
-  const std::map<std::string, at::Tensor> golden = read_golden();
+  const std::map<std::string, at::Tensor> golden = golden_images("transforms");
   int checked = 0;
   for (const auto& [key, expected] : golden) {
     std::vector<std::string> parts = absl::StrSplit(key, ',');

@@ -37,6 +37,9 @@ constexpr char kEverything[] = R"(
   transforms { random_vertical_flip {} }
   transforms { color_jitter { brightness: 0.4 contrast: 0.4 saturation: 0.4 hue: 0.1 } }
   transforms { resize { height: 10 width: 7 } }
+  transforms { randaugment {} }
+  transforms { colout { p_row: 0.2 p_col: 0.3 } }
+  transforms { augmix {} }
   transforms { center_crop { height: 8 width: 9 } }
   transforms { normalize {} }
   transforms { random_erasing { random: true } })";
@@ -258,6 +261,15 @@ TEST(ImageBatchMakerTest, RefusesValuesThatMakeNoSense) {
   expect_refused("transforms { color_jitter { hue: 0.6 } }", "transforms[0].color_jitter.hue", {});
   expect_refused("transforms { color_jitter { contrast: -1 } }",
                  "transforms[0].color_jitter.contrast", {});
+  expect_refused("transforms { randaugment { severity: 10.5 } }",
+                 "transforms[0].randaugment.severity", {"0 to 10"});
+  expect_refused("transforms { randaugment { depth: -1 } }", "transforms[0].randaugment.depth", {});
+  expect_refused("transforms { augmix { severity: -1 } }", "transforms[0].augmix.severity", {});
+  expect_refused("transforms { augmix { depth: 0 } }", "transforms[0].augmix.depth",
+                 {"-1 for 1 to 3 at random"});
+  expect_refused("transforms { augmix { width: 0 } }", "transforms[0].augmix.width", {});
+  expect_refused("transforms { augmix { alpha: 0 } }", "transforms[0].augmix.alpha", {});
+  expect_refused("transforms { colout { p_col: 1.5 } }", "transforms[0].colout.p_col", {});
   expect_refused("transforms { random_erasing { p: -0.1 } }", "transforms[0].random_erasing.p", {});
   expect_refused("transforms { random_erasing { value: 1 random: true } }",
                  "transforms[0].random_erasing.value", {});
@@ -291,6 +303,10 @@ TEST(ImageBatchMakerTest, NamesTheSampleThatDoesNotFit) {
   expect_throws(*made(four, "transforms { color_jitter { hue: 0.1 } }"), {2},
                 {"sample 2", "4 channels", "RGB"});
   expect_throws(*made(images(), ""), {0, 10}, {"no sample 10 among 10"});
+  for (const std::string name : {"randaugment", "augmix"}) {
+    expect_throws(*made(four, "transforms { " + name + " {} }"), {2},
+                  {"sample 2", name, "4 channels", "RGB"});
+  }
   // A sample that fails leaves the maker as it was.
   const auto maker = made(growing, "");
   const at::Tensor before = maker->make({4}, 0).at("input");
