@@ -85,7 +85,7 @@ std::vector<LayerReplacement> apply_weight_standardization(
     torch::nn::Module& model, int64_t n_last_layers_ignore,
     absl::Span<const std::unique_ptr<Optimizer>> optimizers) {
   std::vector<const torch::nn::Module*> convs;
-  for (const auto& module : model.modules()) {
+  for (const auto& module : model.modules(/*include_self=*/false)) {
     if (is_convolution(*module)) convs.push_back(module.get());
   }
   const size_t ignored = std::min(convs.size(), static_cast<size_t>(n_last_layers_ignore));
