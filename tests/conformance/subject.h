@@ -10,10 +10,11 @@
 namespace composer::testing {
 
 /// Batches have `input` of four features; or of images (1, 8, 8); or 12 tokens as `input_ids` and
-/// their `attention_mask`.
+/// their `attention_mask`. In this order: what can act on features can act on the others.
 enum class Samples { kFeatures, kImages, kTokens };
 
-/// What stands before the classifier of a SubjectModel.
+/// What stands before the classifier of a SubjectModel. Those that need a kind of samples come
+/// after those that take any.
 enum class Layers { kNone, kLinears, kResNet };
 
 /// What an algorithm is tried on, so that it acts within two steps.
