@@ -4,7 +4,9 @@
 #include <ATen/ops/var_mean.h>
 
 #include <unordered_set>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
@@ -32,7 +34,10 @@ class StandardizedConv : public Impl, public Layer {
  public:
   explicit StandardizedConv(const Impl& conv) : Impl(conv) {}
   at::Tensor forward(const at::Tensor& input) final {
-    return this->_conv_forward(input, standardize_weight(this->weight));
+    // The parameter is registered; this is the handle that is computed with.
+    const at::Tensor parameter = std::exchange(this->weight, standardize_weight(this->weight));
+    const absl::Cleanup restore = [&] { this->weight = parameter; };
+    return Impl::forward(input);
   }
 };
 
