@@ -65,13 +65,19 @@ bool needs_floats(const std::string& config) {
   return subject_of(config).samples == Samples::kImages || config == "composer.config.MixUp";
 }
 
+// Whether it makes one target for each sample of the classes' logits.
+bool needs_classes(const std::string& config) { return config == "composer.config.LabelSmoothing"; }
+
 // What both can act on; none for what needs floats and what needs tokens.
 std::optional<Subject> common_subject(const std::string& one, const std::string& other) {
   const Subject& a = subject_of(one);
   const Subject& b = subject_of(other);
-  const bool tokens = a.samples == Samples::kTokens || b.samples == Samples::kTokens;
-  if (tokens && (needs_floats(one) || needs_floats(other))) return {};
-  return Subject{.samples = std::max(a.samples, b.samples), .layers = std::max(a.layers, b.layers)};
+  const Samples samples = std::max(a.samples, b.samples);
+  if (samples >= Samples::kTokens && (needs_floats(one) || needs_floats(other))) return {};
+  if (samples == Samples::kTokensWithTargets && (needs_classes(one) || needs_classes(other))) {
+    return {};
+  }
+  return Subject{.samples = samples, .layers = std::max(a.layers, b.layers)};
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> make_trainer(const Subject& subject, const Case& one,
@@ -141,10 +147,10 @@ TEST(AlgorithmPairs, OnlyThoseOfTokensAndOfFloatsHaveNothingInCommon) {
   std::set<std::string> of_tokens, of_floats;
   for (const std::string& config : Registry<Algorithm>::global().names()) {
     const std::string name = Case{config, ""}.name();
-    if (subject_of(config).samples == Samples::kTokens) of_tokens.insert(name);
+    if (subject_of(config).samples >= Samples::kTokens) of_tokens.insert(name);
     if (needs_floats(config)) of_floats.insert(name);
   }
-  EXPECT_EQ(of_tokens, (std::set<std::string>{"SeqLengthWarmup"}));
+  EXPECT_EQ(of_tokens, (std::set<std::string>{"Alibi", "GatedLinearUnits", "SeqLengthWarmup"}));
   EXPECT_EQ(of_floats, (std::set<std::string>{
                            "BatchRandomErasing", "BlurPool", "ChannelsLast", "ColOut", "CutMix",
                            "CutOut", "Factorize", "GhostBatchNorm", "MixUp", "ProgressiveResizing",

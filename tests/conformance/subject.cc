@@ -168,13 +168,13 @@ at::Tensor SubjectModel::features(const Batch& batch) {
     return hidden.mean(1);
   }
   if (net_) return net_->logits(input);
-  if (norms_) return norms_->forward(input);
   at::Tensor features = input;
   if (batch.contains("input_ids")) {
     features = at::adaptive_avg_pool1d(input.to(weight.scalar_type()).unsqueeze(1), {4}).squeeze(1);
   } else if (input.dim() == 4) {
     features = at::adaptive_avg_pool2d(input, {2, 2}).flatten(1);
   }
+  if (norms_) return norms_->forward(features);
   if (!first_) return features;
   return second_->as<LinearImpl>()->forward(first_->as<LinearImpl>()->forward(features));
 }

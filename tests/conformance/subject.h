@@ -14,11 +14,12 @@
 namespace composer::testing {
 
 /// Batches have `input` of four features; or of images (1, 8, 8); or 12 tokens as `input_ids` and
-/// their `attention_mask`; or these with a `target` for each token.
+/// their `attention_mask`; or these with a `target` for each token. In this order: what can act on
+/// features can act on the others.
 enum class Samples { kFeatures, kImages, kTokens, kTokensWithTargets };
 
-/// What stands before the classifier of a SubjectModel. kNorms: layer norm, group norm, a linear
-/// layer and dropout, for features. kGpt2 and kBert take tokens.
+/// What stands before the classifier of a SubjectModel; kNorms: layer norm, group norm, a linear
+/// layer and dropout. Those that need a kind of samples come after those that take any.
 enum class Layers { kNone, kLinears, kNorms, kResNet, kGpt2, kBert };
 
 /// What an algorithm is tried on, so that it acts within two steps.
