@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -66,12 +67,19 @@ at::Tensor normalise(const at::Tensor& input, int64_t parts, const at::Tensor& w
       format == at::MemoryFormat::ChannelsLast || format == at::MemoryFormat::ChannelsLast3d;
   // With a momentum of 1 the running statistics are those of this batch.
   Statistics found{at::zeros({parts * channels}, kept), at::ones({parts * channels}, kept)};
-  const at::Tensor normalised =
-      at::batch_norm(beside(input, parts, channels_last), repeated(weight, parts),
-                     repeated(bias, parts), found.mean, found.var, /*training=*/true,
-                     /*momentum=*/1, eps, at::globalContext().userEnabledCuDNN());
+  const at::Tensor normalised = at::batch_norm(
+      parts == 1 ? input : beside(input, parts, channels_last), repeated(weight, parts),
+      repeated(bias, parts), found.mean, found.var,
+      /*training=*/true, /*momentum=*/1, eps, at::globalContext().userEnabledCuDNN());
   statistics.push_back({found.mean.view({parts, channels}), found.var.view({parts, channels})});
-  return undo_beside(normalised, input, parts, channels_last);
+  return parts == 1 ? normalised : undo_beside(normalised, input, parts, channels_last);
+}
+
+// On a CPU the copies that lay parts beside each other take as long as the norm, and a call for
+// each part costs nothing to speak of, unless parts are small.
+bool better_one_by_one(const at::Tensor& input, int64_t parts) {
+  constexpr int64_t kSmallPart = 1 << 13;
+  return input.is_cpu() && input.numel() / parts >= kSmallPart;
 }
 
 // The factor that the first, the second, ... part of the batch has of its own.
@@ -98,6 +106,12 @@ void update(const at::Tensor& running, const std::vector<at::Tensor>& found,
   running.mul_(left).add_(at::mv(all.t(), factor.to(all.scalar_type())));
 }
 
+std::vector<int64_t> even_and_rest(int64_t batch, int64_t size) {
+  std::vector<int64_t> sizes = {batch / size * size};
+  if (batch % size > 0) sizes.push_back(batch % size);
+  return sizes;
+}
+
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -113,11 +127,13 @@ at::Tensor ghost_batch_norm(const at::Tensor& input, int64_t chunks, const at::T
                                                         : input.options().requires_grad(false);
   const int64_t size = divide_up(batch, chunks), even = batch / size;
   std::vector<Statistics> statistics;
-  std::vector<at::Tensor> normalised = {
-      normalise(input.narrow(0, 0, even * size), even, weight, bias, eps, kept, statistics)};
-  if (even * size < batch) {
-    normalised.push_back(normalise(input.narrow(0, even * size, batch - even * size), 1, weight,
-                                   bias, eps, kept, statistics));
+  std::vector<at::Tensor> normalised;
+  const std::vector<at::Tensor> inputs = better_one_by_one(input, even)
+                                             ? input.split(size)
+                                             : input.split_with_sizes(even_and_rest(batch, size));
+  for (const at::Tensor& part : inputs) {
+    normalised.push_back(normalise(part, std::max<int64_t>(1, part.size(0) / size), weight, bias,
+                                   eps, kept, statistics));
   }
   if (running.mean.defined()) {
     const at::NoGradGuard no_grad;

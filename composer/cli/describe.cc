@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/strings/substitute.h"
 #include "composer/cli/catalogue.h"
 #include "composer/cli/commands.h"
+#include "composer/cli/conflicts.h"
 #include "composer/cli/example_message.h"
 #include "composer/cli/exit_codes.h"
 #include "composer/cli/plugin_arguments.h"
@@ -59,8 +61,14 @@ void print_traits(const CatalogueItem& item) {
                absl::StrJoin(traits.events, ", ", [](std::string* out, Event event) {
                  absl::StrAppend(out, event_name(event));
                }));
-  if (traits.interpolates_loss) absl::PrintF("computes a loss of its own: one such in a run\n");
+  if (std::find(traits.events.begin(), traits.events.end(), Event::kInit) != traits.events.end()) {
+    absl::PrintF("changes the model\n");
+  }
   if (traits.needs_per_sample_loss) absl::PrintF("needs a model with per-sample losses\n");
+  for (const auto& [setting, others] : conflicts_of(item)) {
+    absl::PrintF("%snot with %s\n", setting.empty() ? "" : absl::StrCat("with ", setting, ", "),
+                 absl::StrJoin(others, ", "));
+  }
   if (!traits.paper.empty()) absl::PrintF("paper: %s\n", traits.paper);
 }
 

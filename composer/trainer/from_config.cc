@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 
+#include <algorithm>
 #include <optional>
 #include <thread>
 
@@ -9,14 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
-#include "composer/checkpoint/weights.h"
 #include "composer/config/build_chosen.h"
 #include "composer/core/model.h"
 #include "composer/core/precisions.h"
 #include "composer/data/from_config.h"
 #include "composer/optim/from_config.h"
 #include "composer/optim/loss_scaler.h"
-#include "composer/trainer/init_from.h"
+#include "composer/trainer/initial_weights.h"
 #include "composer/trainer/process_settings.h"
 
 namespace composer {
@@ -110,20 +110,29 @@ absl::Status build_list(absl::string_view field, const Holders& holders, Product
 }
 
 absl::StatusOr<std::shared_ptr<ComposerModel>> build_seeded_model(const config::Run& run) {
-  if (run.has_weights() && run.has_init_from()) {
-    return field_error("init_from",
-                       "`weights` give weights to start from, too; keep one of the two");
-  }
   seed_everything(run.seed());
   auto model = build_chosen<ComposerModel>(run.model());
   if (!model.ok()) return in_field("model", model.status());
-  if (run.has_weights()) {
-    COMPOSER_RETURN_IF_ERROR(in_field("weights", load_weights(**model, run.weights())));
-  }
-  if (run.has_init_from()) {
-    COMPOSER_RETURN_IF_ERROR(in_field("init_from", init_from(**model, run.init_from())));
-  }
   return model;
+}
+
+bool acts_at_init(const std::unique_ptr<Algorithm>& algorithm) {
+  const std::vector<Event> events = algorithm->traits().events;
+  return std::find(events.begin(), events.end(), Event::kInit) != events.end();
+}
+
+absl::Status load_initial_weights(const config::Run& run, TrainerOptions& options) {
+  COMPOSER_RETURN_IF_ERROR(InitialWeights::check(run));
+  InitialWeights weights(run);
+  const bool may_change =
+      std::any_of(options.algorithms.begin(), options.algorithms.end(), acts_at_init);
+  COMPOSER_RETURN_IF_ERROR(weights.load(*options.model, may_change));
+  if (may_change) {
+    options.after_init = [weights = std::move(weights)](ComposerModel& model) {
+      return weights.load_changed(model);
+    };
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> resolve_threads(const config::Run& run, const ComposerModel& model,
@@ -223,6 +232,7 @@ absl::StatusOr<TrainerOptions> build_trainer_options(const config::Run& run,
                                {.seed = run.seed(), .pin_memory_for = gpu_of(options.device)});
       }));
   COMPOSER_ASSIGN_OR_RETURN(options.model, build_seeded_model(run));
+  COMPOSER_RETURN_IF_ERROR(load_initial_weights(run, options));
   COMPOSER_ASSIGN_OR_RETURN(options.optimizers, build_optimizer_factories(run));
   DataLoader* const first = options.train                ? options.train.get()
                             : options.evaluators.empty() ? nullptr

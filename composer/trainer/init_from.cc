@@ -1,6 +1,7 @@
 #include "composer/trainer/init_from.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -88,6 +89,20 @@ absl::Status init_from(torch::nn::Module& model, const config::InitFrom& config)
             << " are loaded; left out " << passed_over.size() << some_of(passed_over) << "; "
             << kept.size() << " of the model keep their initial values" << some_of(kept);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> init_from_names(const config::InitFrom& config) {
+  COMPOSER_ASSIGN_OR_RETURN(const NameMapOptions options, name_options(config));
+  COMPOSER_ASSIGN_OR_RETURN(const NameMap map, NameMap::create(options));
+  COMPOSER_ASSIGN_OR_RETURN(const NamedTensors tensors, read_module_weights(config.path()));
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors) names.push_back(name);
+  COMPOSER_ASSIGN_OR_RETURN(const auto renamed, map.apply(names));
+  std::vector<std::string> taken;
+  for (const std::optional<std::string>& name : renamed) {
+    if (name) taken.push_back(*name);
+  }
+  return taken;
 }
 
 }  // namespace composer

@@ -2,7 +2,11 @@
 
 #include <torch/nn/module.h>
 
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "proto/run.pb.h"
 
 namespace composer {
@@ -14,5 +18,8 @@ namespace composer {
 /// Errors carry the field they are about, "path" or "rename[0].pattern" (see base/status.h), and
 /// the model is unchanged. Weights of which the model has none are one, strict or not.
 absl::Status init_from(torch::nn::Module& model, const config::InitFrom& config);
+
+/// The names under which it looks for its tensors in a model.
+absl::StatusOr<std::vector<std::string>> init_from_names(const config::InitFrom& config);
 
 }  // namespace composer

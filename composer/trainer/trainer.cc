@@ -159,6 +159,7 @@ absl::Status Trainer::set_up(TrainerOptions& options) {
   s.train_metrics = s.model->metrics(/*is_train=*/true);
 
   engine_.run(Event::kInit);
+  if (options.after_init) COMPOSER_RETURN_IF_ERROR(options.after_init(*s.model));
   if (!options.activation_checkpointing.empty()) {
     const auto layers = checkpoint_activations(*s.model, options.activation_checkpointing);
     if (!layers.ok()) return in_field("activation_checkpointing.layers", layers.status());

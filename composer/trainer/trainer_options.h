@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "composer/checkpoint/checkpoint_saver.h"
 #include "composer/core/data_loader.h"
 #include "composer/core/engine.h"
@@ -91,6 +92,9 @@ struct TrainerOptions {
   /// of keeping what it needs of them; none when empty. See checkpoint_activations, which is called
   /// after `init`.
   std::string activation_checkpointing = {};
+
+  /// Called when the algorithms have changed the model at `init`, for weights that fit it only now.
+  std::function<absl::Status(ComposerModel& model)> after_init = nullptr;
 
   at::Device device = at::kCPU;
   /// What a step, an evaluation and a prediction compute in.

@@ -120,6 +120,28 @@ TEST(ApplyGhostBatchNorm, NormalisesOneAndThreeDimensionsWithoutScaleOrStatistic
                at::randn({6, 3, 2, 3, 2}).contiguous(at::MemoryFormat::ChannelsLast3d));
 }
 
+TEST(GhostBatchNormTest, LargePartsAreNormalisedAsSmallOnesAre) {
+  at::set_num_threads(1);
+  for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    // Three parts of 8,192 values and one of half as many.
+    const at::Tensor input = (at::randn({14, 8, 16, 16}) * 2 + 1).contiguous(format);
+    const at::Tensor weight = at::rand({8}), bias = at::rand({8});
+    const RunningStatistics running{.mean = at::zeros({8}), .var = at::ones({8})};
+    const at::Tensor output = ghost_batch_norm(input, 4, weight, bias, running, 0.1, 1e-5);
+    EXPECT_TRUE(output.is_contiguous(format));
+
+    const at::Tensor mean = at::zeros({8}), var = at::ones({8});
+    std::vector<at::Tensor> parts;
+    for (const at::Tensor& part : input.split(4)) {
+      parts.push_back(at::batch_norm(part, weight, bias, mean, var, /*training=*/true, 0.1, 1e-5,
+                                     /*cudnn_enabled=*/false));
+    }
+    EXPECT_THAT(output, IsNear(at::cat(parts), 1e-6));
+    EXPECT_THAT(running.mean, IsNear(mean, 1e-6));
+    EXPECT_THAT(running.var, IsNear(var, 1e-5));
+  }
+}
+
 TEST(ApplyGhostBatchNorm, WithoutAMomentumStatisticsAreTheMeanOfAllParts) {
   const auto options = torch::nn::BatchNormOptions(3).momentum(std::nullopt);
   const auto layers = norm_layer<torch::nn::BatchNorm2dImpl>(options);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -370,6 +371,33 @@ TEST(DescribeTest, SaysFieldsDefaultsEventsAndPaper) {
                            "0.5", "The fraction of a batch that is kept.", "events: ", "paper: ",
                            "in a config: algorithms { selective_backprop {} }"}) {
     EXPECT_TRUE(absl::StrContains(result.out, text)) << text << " is not in\n" << result.out;
+  }
+}
+
+TEST(DescribeTest, SaysWhatAnAlgorithmCannotBeCombinedWith) {
+  const std::string folder = fresh_folder();
+  for (const auto& [name, text] : std::map<std::string, std::string>{
+           {"label_smoothing",
+            "\nnot with mixup { interpolate_loss: true }, cutmix { interpolate_loss: true }"},
+           {"mixup", "\nwith interpolate_loss: true, not with label_smoothing, cutmix"},
+           {"selective_backprop", "\nneeds a model with per-sample losses\n"},
+           {"squeeze_excite", "\nchanges the model\n"}}) {
+    const CommandResult result = run_command({"describe", name}, folder);
+    EXPECT_TRUE(absl::StrContains(result.out, text)) << text << " is not in\n" << result.out;
+  }
+}
+
+TEST(DescribeTest, EveryAlgorithmIsExplained) {
+  const std::string folder = fresh_folder();
+  const CommandResult algorithms = run_command({"list", "algorithms"}, folder);
+  for (const auto line : absl::StrSplit(algorithms.out, '\n', absl::SkipEmpty())) {
+    const std::string name(line.substr(0, line.find(' ')));
+    EXPECT_TRUE(absl::EndsWith(line, ".")) << line;
+    const CommandResult result = run_command({"describe", name}, folder);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    for (const char* text : {"\nevents: ", "\npaper: ", "\nin a config: "}) {
+      EXPECT_TRUE(absl::StrContains(result.out, text)) << text << " is not in\n" << result.out;
+    }
   }
 }
 

@@ -58,6 +58,43 @@ def write_backbone(path):
     pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
 
 
+def in_code(names):
+    return ", ".join(f"`{name}`" for name in names.split(", "))
+
+
+def algorithm_row(composer, name, summary):
+    """The row of the README's table that `composer describe` makes of an algorithm."""
+    described = run(composer, "describe", name).stdout
+
+    def fact(pattern):
+        match = re.search(pattern, described, re.MULTILINE)
+        return match.group(1) if match else ""
+
+    message = fact(r"^\w+ \(algorithm, [\w.]*?(\w+)\)$")
+    paper = re.sub(r"(\w[^,;]*(?:, \d+)?), arXiv:([\d.]+)", r"[\1](https://arxiv.org/abs/\2)",
+                   fact("^paper: (.*)$"))
+    not_with = []
+    if "needs a model with per-sample losses" in described:
+        not_with.append("models without per-sample losses")
+    for setting, others in re.findall(r"^(?:with (.*), )?not with (.*)$", described, re.MULTILINE):
+        not_with.append((f"with `{setting}`: " if setting else "") + in_code(others))
+    # Its paper has a column of its own.
+    summary = re.sub(r" \([^()]*arXiv:[^()]*\)", "", summary)
+    cells = [message, f"`{name}`", summary, paper, fact("^events: (.*)$"), "; ".join(not_with)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def check_algorithms(composer, readme):
+    table = readme.split("<!-- algorithms -->\n", 1)[-1].split("\n\n", 1)[0].splitlines()
+    shown = {row.split("`")[1]: row for row in table[2:]}
+    for line in run(composer, "list", "algorithms").stdout.splitlines():
+        name, summary = line.split(None, 1)
+        row = algorithm_row(composer, name, summary)
+        check(shown.pop(name, None) == row, f"the row of {name} in README.md's table of algorithms should be\n{row}")
+    for name in shown:
+        check(False, f"README.md's table of algorithms has {name}, which is not registered")
+
+
 def main(composer, train_classifier, custom_algorithm):
     readme = pathlib.Path("README.md").read_text()
 
@@ -78,6 +115,8 @@ def main(composer, train_classifier, custom_algorithm):
     output = run(custom_algorithm).stdout
     accuracy = re.search(r"accuracy ([\d.]+)", output)
     check(accuracy and float(accuracy.group(1)) > 0.9, f"custom_algorithm printed {output!r}")
+
+    check_algorithms(composer, readme)
 
     # The mistakes, and what is said of them.
     with tempfile.TemporaryDirectory() as folder:
