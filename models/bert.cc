@@ -90,12 +90,28 @@ void initialise(torch::nn::Module& model, const BertModel& bert, const BertOptio
 
 bool is_old_buffer(absl::string_view name) { return name == "bert.embeddings.position_ids"; }
 
-nlohmann::ordered_json huggingface_json(const torch::nn::Module& model, const BertModel& bert,
-                                        const BertOptions& options, const char* architecture) {
+template <typename Type>
+bool holds(const SlotBase& slot) {
+  return dynamic_cast<const Type*>(slot.module().get()) != nullptr;
+}
+
+// Whether its layers compute what Hugging Face's do, as far as weights by name can tell.
+bool is_huggingfaces(const torch::nn::Module& model) {
   for (const auto& module : model.modules(/*include_self=*/false)) {
     const auto* const attention = dynamic_cast<const SelfAttention*>(module.get());
-    if (attention != nullptr && attention->linear_biases() != nullptr) return nullptr;
+    if (attention != nullptr && attention->linear_biases() != nullptr) return false;
+    auto* const layer = dynamic_cast<BertLayer*>(module.get());
+    if (layer != nullptr &&
+        !(holds<BertIntermediate>(layer->intermediate()) && holds<BertOutput>(layer->output()))) {
+      return false;
+    }
   }
+  return true;
+}
+
+nlohmann::ordered_json huggingface_json(const torch::nn::Module& model, const BertModel& bert,
+                                        const BertOptions& options, const char* architecture) {
+  if (!is_huggingfaces(model)) return nullptr;
   nlohmann::ordered_json json = {
       {"architectures", nlohmann::ordered_json::array({architecture})},
       {"model_type", "bert"},

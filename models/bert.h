@@ -58,7 +58,7 @@ class BertForMaskedLm final : public ComposerModel, public SlotOwner, public For
   bool has_per_sample_loss() const override { return true; }
   MetricCollection metrics(bool is_train) const override;
   void update_metric(Metric& metric, const Outputs& outputs, const Batch& batch) override;
-  /// Empty with linear biases, which Hugging Face's BERT has not.
+  /// Empty with linear biases or another feed-forward part, which Hugging Face's BERT has not.
   std::string huggingface_config() const override;
   /// "bert.embeddings.position_ids", which old files have.
   bool is_foreign(absl::string_view name) const override;
@@ -83,7 +83,7 @@ class BertForSequenceClassification final : public Classifier,
   Outputs forward(const Batch& batch) override;
   /// Logits [batch, num_labels] of tokens [batch, sequence] without padding.
   at::Tensor logits(const at::Tensor& tokens) override;
-  /// Empty with linear biases, which Hugging Face's BERT has not.
+  /// Empty with linear biases or another feed-forward part, which Hugging Face's BERT has not.
   std::string huggingface_config() const override;
   /// "bert.embeddings.position_ids", which old files have.
   bool is_foreign(absl::string_view name) const override;

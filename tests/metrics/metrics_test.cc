@@ -10,6 +10,7 @@
 
 #include "composer/metrics/accuracy.h"
 #include "composer/metrics/cross_entropy.h"
+#include "composer/metrics/perplexity.h"
 #include "tests/testing/golden.h"
 
 namespace composer {
@@ -139,6 +140,25 @@ TEST(MetricsTest, ShapesThatDoNotFitAreRefused) {
   EXPECT_THROW(Accuracy({.top_k = 0}), c10::ValueError);
   EXPECT_THROW(accuracy.merge(entropy), c10::ValueError);
   EXPECT_THROW(accuracy.merge(Accuracy({.top_k = 2})), c10::ValueError);
+}
+
+TEST(PerplexityTest, IsThatOfTheCrossEntropyOfAllParts) {
+  const at::Tensor logits = golden().at("flat/logits"), targets = golden().at("flat/ignoring");
+  CrossEntropy entropy({.ignore_index = 2});
+  entropy.update(logits, targets);
+  const double expected = std::exp(entropy.compute());
+  Perplexity first({.ignore_index = 2});
+  EXPECT_TRUE(std::isnan(first.compute()));
+  first.update(logits.slice(0, 0, 3), targets.slice(0, 0, 3));
+  const auto rest = first.fresh();
+  rest->update(logits.slice(0, 3), targets.slice(0, 3));
+  const auto restored = first.fresh();
+  ASSERT_TRUE(restored->load_state_dict(first.state_dict()).ok());
+  restored->merge(*rest);
+  EXPECT_NEAR(restored->compute(), expected, 1e-6 * expected);
+  EXPECT_THROW(first.merge(entropy), c10::ValueError);
+  first.reset();
+  EXPECT_TRUE(std::isnan(first.compute()));
 }
 
 // Small batches in single precision are counted in a loop, all others by operators.

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/nn/modules/linear.h>
 
 #include <cmath>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "composer/base/status.h"
@@ -213,6 +215,18 @@ TEST(Gpt2Test, WeightsWithTheTiedOneAndOldMasksAreTaken) {
   EXPECT_FALSE(load_weights(model, *file).ok());
 }
 
+TEST(Gpt2Test, WeightsOfTheTransformerAloneAreTakenByRenaming) {
+  auto file = read_module_weights(weights_file("gpt2"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  for (auto& [name, tensor] : *file) name = name.substr(std::string("transformer.").size());
+  file->emplace_back("h.0.attn.bias", at::ones({1, 1, 10, 10}));
+  Gpt2 model(small_gpt2());
+  const auto report = load_weights(model, *file, {.names = {.rename = {{"^", "transformer."}}}});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->left_out, std::vector<std::string>{"transformer.h.0.attn.bias"});
+  EXPECT_LT(relative_error(logits_of(model, gpt2_batch(false)), golden().at("gpt2/logits")), 1e-5);
+}
+
 TEST(Gpt2Test, WrittenWeightsHaveHuggingFacesNames) {
   const auto model = loaded<Gpt2>(small_gpt2(), "gpt2");
   const std::string written = write_folder(*model, "gpt2");
@@ -354,6 +368,32 @@ TEST(BertTest, ConfigsAreHuggingFaces) {
   expect_huggingface_config(BertForSequenceClassification(options), "classifier");
   options.num_labels = 2;
   expect_huggingface_config(BertForMaskedLm(options), "masked_lm");
+}
+
+TEST(BertTest, WithAnotherFeedForwardPartOrBiasesItIsNotHuggingFaces) {
+  BertForMaskedLm model(small_bert());
+  for (const auto& module : model.modules(/*include_self=*/false)) {
+    auto* const layer = dynamic_cast<BertLayer*>(module.get());
+    if (layer == nullptr) continue;
+    EXPECT_TRUE(layer->intermediate().replace(make_layer<torch::nn::IdentityImpl>()));
+    EXPECT_TRUE(layer->output().replace(std::make_shared<BertOutput>(small_bert(), 8)));
+    break;
+  }
+  EXPECT_TRUE(model.forward(plain_bert_batch()).at("logits").isfinite().all().item<bool>());
+  EXPECT_EQ(model.huggingface_config(), "");
+  BertForSequenceClassification classifier(small_bert());
+  Gpt2 gpt2(small_gpt2());
+  for (ComposerModel* biased : std::vector<ComposerModel*>{&classifier, &gpt2}) {
+    const Batch batch = {{"input_ids", golden().at("bert/input_ids")}};
+    const at::Tensor before = logits_of(*biased, batch);
+    const auto biases = std::make_shared<LinearBiases>(at::tensor({0.5, 0.25}));
+    for (const auto& module : biased->modules(/*include_self=*/false)) {
+      auto* const attention = dynamic_cast<SelfAttention*>(module.get());
+      if (attention != nullptr) attention->set_linear_biases(biases);
+    }
+    EXPECT_EQ(biased->huggingface_config(), "");
+    EXPECT_FALSE(logits_of(*biased, batch).equal(before));
+  }
 }
 
 TEST(BertTest, OldBuffersAreNoWeights) {
