@@ -344,7 +344,9 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "squeeze_excite",
                                              "stochastic_depth",
                                              "weight_standardization",
-                                             "factorize"}));
+                                             "factorize",
+                                             "augmix",
+                                             "randaugment"}));
   const CommandResult all = run_command({"list"}, fresh_folder());
   for (const char* text :
        {"\nmodels\n  mlp ", "\ndatasets\n  fashion_mnist ", "\noptimizers\n  sgd ",

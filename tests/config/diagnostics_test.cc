@@ -153,7 +153,8 @@ TEST(ConfigErrors, NothingChosen) {
                 "label_smoothing, selective_backprop, mixup, gradient_clipping, ema, swa, sam, "
                 "layer_freezing, lookahead, cutmix, cutout, colout, progressive_resizing, "
                 "channels_last, seq_length_warmup, no_op_model, blurpool, ghost_batch_norm, "
-                "squeeze_excite, stochastic_depth, weight_standardization, factorize or plugin"));
+                "squeeze_excite, stochastic_depth, weight_standardization, factorize, augmix, "
+                "randaugment or plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {
