@@ -2,15 +2,13 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
-#include "absl/strings/str_cat.h"
 #include "algorithms/box.h"
 #include "algorithms/keys.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/core/registries.h"
 #include "composer/core/state.h"
+#include "composer/data/image_loader.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer {
@@ -40,9 +38,8 @@ bool are_resized(const at::Tensor& targets, ImageSize image, ColOutTargets resiz
 }  // namespace
 
 at::Tensor draw_kept(int64_t size, double p, const at::Generator& generator) {
-  const auto kept = static_cast<int64_t>((1 - p) * static_cast<double>(size));
   const at::Tensor order = at::randperm(size, generator, at::TensorOptions(at::kLong));
-  return std::get<0>(order.narrow(0, 0, std::max<int64_t>(kept, 1)).sort());
+  return std::get<0>(order.narrow(0, 0, kept_by_colout(size, p)).sort());
 }
 
 at::Tensor colout_batch(const at::Tensor& images, const at::Tensor& rows,
@@ -55,27 +52,38 @@ absl::StatusOr<std::unique_ptr<Algorithm>> ColOut::create(const Config& config) 
                                         .p_col = config.p_col(),
                                         .resize_target = from_config(config.resize_target()),
                                         .input_key = config.input_key(),
-                                        .target_key = config.target_key()});
+                                        .target_key = config.target_key(),
+                                        .batch = config.batch()});
 }
 
-ColOut::ColOut(ColOutOptions options) : options_(std::move(options)) {
-  for (const auto& [field, p] : {std::pair("p_row", options_.p_row), {"p_col", options_.p_col}}) {
-    if (!(p >= 0 && p <= 1)) {
-      throw_if_error(field_error(field, absl::StrCat("must be from 0 to 1, not ", p)));
-    }
-  }
+ColOut::ColOut(ColOutOptions options)
+    : options_(std::move(options)),
+      transform_(std::make_shared<ColOutTransform>(options_.p_row, options_.p_col)) {
+  if (options_.batch) return;
+  const auto refuse_if = [](bool set, absl::string_view field) {
+    if (!set) return;
+    throw_if_error(field_error(field,
+                               "is for batch: true; without it, images are changed before "
+                               "there is a batch, and targets stay"));
+  };
+  refuse_if(options_.resize_target == ColOutTargets::kAlways, "resize_target");
+  refuse_if(!options_.input_key.empty(), "input_key");
+  refuse_if(!options_.target_key.empty(), "target_key");
 }
 
 AlgorithmTraits ColOut::traits() const {
-  return {.events = {Event::kAfterDataloader},
+  return {.events = {options_.batch ? Event::kAfterDataloader : Event::kFitStart},
           .paper = "MosaicML, 2021, docs.mosaicml.com, method card ColOut"};
 }
 
 bool ColOut::match(Event event, const State& state) const {
-  return event == Event::kAfterDataloader;
+  return event == (options_.batch ? Event::kAfterDataloader : Event::kFitStart);
 }
 
 void ColOut::apply(Event event, State& state, Logger& logger) {
+  if (event == Event::kFitStart) {
+    return throw_if_error(add_transform(*state.train_dataloader, transform_));
+  }
   const std::string input = input_key(options_.input_key, state.batch);
   const std::string target = target_key(options_.target_key, state.batch);
   const at::Tensor images = state.batch.at(input);

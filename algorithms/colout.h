@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "composer/core/algorithm.h"
+#include "composer/data/transforms/colout.h"
 
 namespace composer {
 
@@ -16,8 +17,8 @@ namespace config {
 class ColOut;
 }
 
-/// Which of `size` rows or columns stay when a part `p` of them is dropped: int((1 - p) size)
-/// numbers, at least one, in order.
+/// Which of `size` rows or columns stay when a part `p` of them is dropped: as many numbers as
+/// kept_by_colout says, in order.
 at::Tensor draw_kept(int64_t size, double p, const at::Generator& generator);
 
 /// The given rows and columns of `images`, [..., height, width].
@@ -40,16 +41,20 @@ struct ColOutOptions {
   /// The batch's tensors to act on; empty for Batch::input_name() and Batch::target_name().
   std::string input_key = {};
   std::string target_key = {};
+  /// Drops the same rows and columns from all images of a batch; otherwise the images of a dataset
+  /// lose rows and columns of their own, and targets stay: a ColOutTransform.
+  bool batch = true;
 };
 
-/// Drops random rows and columns, the same ones in all images of a batch: images that are smaller,
-/// and so cheaper, and vary (MosaicML, 2021, docs.mosaicml.com, the method card of ColOut).
+/// Drops random rows and columns: images that are smaller, and so cheaper, and vary (MosaicML,
+/// 2021, docs.mosaicml.com, the method card of ColOut).
 ///
 /// after_dataloader replaces the input, and targets for each pixel; what follows, metrics of
-/// training included, sees nothing else.
+/// training included, sees nothing else. Without `batch`, fit_start adds a ColOutTransform to the
+/// training loader instead, once, as RandAugment does; input_key, target_key and a resize_target of
+/// kAlways are refused then.
 ///
-/// Differs from Composer: one row and one column always stay; there is no form for single samples,
-/// whose images would be of one size each.
+/// Differs from Composer: one row and one column always stay.
 class ColOut final : public Algorithm {
  public:
   using Config = config::ColOut;
@@ -63,6 +68,7 @@ class ColOut final : public Algorithm {
 
  private:
   ColOutOptions options_;
+  const std::shared_ptr<const ColOutTransform> transform_;
 };
 
 }  // namespace composer

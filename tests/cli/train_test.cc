@@ -351,6 +351,8 @@ TEST(ListTest, PrintsWhatThereIs) {
                                              "gyro_dropout",
                                              "alibi",
                                              "gated_linear_units",
+                                             "augmix",
+                                             "randaugment",
                                              "random_erasing",
                                              "gradient_noise",
                                              "r_drop",

@@ -155,8 +155,8 @@ TEST(ConfigErrors, NothingChosen) {
                 "channels_last, seq_length_warmup, no_op_model, blurpool, ghost_batch_norm, "
                 "squeeze_excite, stochastic_depth, weight_standardization, factorize, "
                 "low_precision_layer_norm, low_precision_group_norm, gyro_dropout, alibi, "
-                "gated_linear_units, "
-                "random_erasing, gradient_noise, r_drop, ema_distillation or plugin"));
+                "gated_linear_units, augmix, randaugment, random_erasing, gradient_noise, r_drop, "
+                "ema_distillation or plugin"));
 }
 
 TEST(ConfigErrors, AChoiceWithFieldsBesideIt) {

@@ -62,7 +62,9 @@ std::vector<Case> cases() {
 
 // Whether it changes the values of an input, which tokens do not stand.
 bool needs_floats(const std::string& config) {
-  return subject_of(config).samples == Samples::kImages || config == "composer.config.MixUp";
+  const Samples samples = subject_of(config).samples;
+  return samples == Samples::kImages || samples == Samples::kImageDataset ||
+         config == "composer.config.MixUp";
 }
 
 // Whether it makes one target for each sample of the classes' logits.
@@ -151,10 +153,11 @@ TEST(AlgorithmPairs, OnlyThoseOfTokensAndOfFloatsHaveNothingInCommon) {
     if (needs_floats(config)) of_floats.insert(name);
   }
   EXPECT_EQ(of_tokens, (std::set<std::string>{"Alibi", "GatedLinearUnits", "SeqLengthWarmup"}));
-  EXPECT_EQ(of_floats, (std::set<std::string>{
-                           "BatchRandomErasing", "BlurPool", "ChannelsLast", "ColOut", "CutMix",
-                           "CutOut", "Factorize", "GhostBatchNorm", "MixUp", "ProgressiveResizing",
-                           "SqueezeExcite", "StochasticDepth", "WeightStandardization"}));
+  EXPECT_EQ(of_floats,
+            (std::set<std::string>{"AugMix", "BatchRandomErasing", "BlurPool", "ChannelsLast",
+                                   "ColOut", "CutMix", "CutOut", "Factorize", "GhostBatchNorm",
+                                   "MixUp", "ProgressiveResizing", "RandAugment", "SqueezeExcite",
+                                   "StochasticDepth", "WeightStandardization"}));
 }
 
 }  // namespace

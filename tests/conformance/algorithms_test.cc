@@ -248,7 +248,7 @@ TEST_P(AlgorithmConformance, LeavesBatchesAsItFoundThemInMicrobatchesToo) {
 }
 
 // A loader that keeps what it gives.
-class KeepingLoader final : public DataLoader {
+class KeepingLoader final : public DataLoader, public ImageLoader {
  public:
   explicit KeepingLoader(Samples samples) : loader_(samples, 2 * kBatchSize, kBatchSize) {}
   int64_t batch_size() const override { return loader_.batch_size(); }
@@ -258,6 +258,9 @@ class KeepingLoader final : public DataLoader {
     std::optional<Batch> batch = loader_.next();
     if (batch) given.push_back({*batch, cloned(*batch)});
     return batch;
+  }
+  absl::Status add_transform(std::shared_ptr<const ByteTransform> transform) override {
+    return loader_.add_transform(std::move(transform));
   }
 
   std::vector<std::pair<Batch, Batch>> given;

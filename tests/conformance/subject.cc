@@ -6,7 +6,10 @@
 
 #include <map>
 
+#include "composer/data/loader.h"
+#include "composer/data/transforms/image_transform.h"
 #include "composer/nn/linear.h"
+#include "tests/data/transforms/image_fixtures.h"
 
 namespace composer::testing {
 
@@ -33,6 +36,7 @@ const Subject& subject_of(const std::string& config) {
                      "max_sequence_length: 12 train_sequence_length_scaling: 1"},
         .samples = Samples::kTokensWithTargets,
         .layers = Layers::kGpt2}},
+      {"composer.config.AugMix", {.samples = Samples::kImageDataset}},
       {"composer.config.BatchRandomErasing",
        {.settings = {"p: 1", "p: 0.7 random: true"}, .samples = Samples::kImages}},
       {"composer.config.BlurPool",
@@ -42,7 +46,8 @@ const Subject& subject_of(const std::string& config) {
         .layers = Layers::kResNet}},
       {"composer.config.ChannelsLast", {.samples = Samples::kImages, .layers = Layers::kResNet}},
       {"composer.config.ColOut",
-       {.settings = {"p_row: 0.3 p_col: 0.3"}, .samples = Samples::kImages}},
+       {.settings = {"p_row: 0.3 p_col: 0.3", "p_row: 0.3 p_col: 0.3 batch: false"},
+        .samples = Samples::kImageDataset}},
       {"composer.config.CutMix",
        {.settings = {"", "interpolate_loss: true", "uniform_sampling: true"},
         .samples = Samples::kImages}},
@@ -84,6 +89,7 @@ const Subject& subject_of(const std::string& config) {
       {"composer.config.ProgressiveResizing",
        {.settings = {"initial_scale: 0.75 size_increment: 2", "mode: CROP size_increment: 1"},
         .samples = Samples::kImages}},
+      {"composer.config.RandAugment", {.samples = Samples::kImageDataset}},
       {"composer.config.SelectiveBackprop", {.settings = {"start: 0 end: 1 interrupt: 0"}}},
       {"composer.config.SeqLengthWarmup",
        {.settings = {"duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4",
@@ -179,9 +185,29 @@ at::Tensor SubjectModel::features(const Batch& batch) {
   return second_->as<LinearImpl>()->forward(first_->as<LinearImpl>()->forward(features));
 }
 
+SampleLoader::SampleLoader(Samples samples, int64_t count, int64_t batch_size, uint64_t seed)
+    : samples_(samples), loader_(count, batch_size, seed) {
+  if (samples != Samples::kImageDataset) return;
+  auto loader = MapDataLoader::create(std::make_shared<RandomImages>(RandomImages::Options{
+                                          .count = count, .channels = 1, .height = 8, .width = 8}),
+                                      {.batch_size = batch_size});
+  TORCH_CHECK(loader.ok(), loader.status().message());
+  images_ = *std::move(loader);
+}
+
+void SampleLoader::seek(int64_t epoch, int64_t batch) {
+  loader_.seek(epoch, batch);
+  if (images_) images_->seek(epoch, batch);
+}
+
+absl::Status SampleLoader::add_transform(std::shared_ptr<const ByteTransform> transform) {
+  return composer::add_transform(images_ ? *images_ : loader_, std::move(transform));
+}
+
 std::optional<Batch> SampleLoader::next() {
   std::optional<Batch> batch = loader_.next();
-  if (!batch || samples_ == Samples::kFeatures) return batch;
+  if (batch && images_) batch->set("input", images_->next()->at("input"));
+  if (!batch || images_ || samples_ == Samples::kFeatures) return batch;
   const at::Tensor features = batch->at("input");
   if (samples_ == Samples::kImages) {
     const at::Tensor rows = features.repeat({1, 2}), columns = features.flip(1).repeat({1, 2});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "composer/core/precision.h"
+#include "composer/data/image_loader.h"
 #include "composer/nn/layer_sequence.h"
 #include "models/bert.h"
 #include "models/gpt2_layers.h"
@@ -14,9 +15,9 @@
 namespace composer::testing {
 
 /// Batches have `input` of four features; or of images (1, 8, 8); or 12 tokens as `input_ids` and
-/// their `attention_mask`; or these with a `target` for each token. In this order: what can act on
-/// features can act on the others.
-enum class Samples { kFeatures, kImages, kTokens, kTokensWithTargets };
+/// their `attention_mask`; or these with a `target` for each token. kImageDataset makes its images
+/// of a dataset's bytes. In this order: what can act on features can act on the others.
+enum class Samples { kFeatures, kImages, kImageDataset, kTokens, kTokensWithTargets };
 
 /// What stands before the classifier of a SubjectModel; kNorms: layer norm, group norm, a linear
 /// layer and dropout. Those that need a kind of samples come after those that take any.
@@ -55,19 +56,21 @@ class SubjectModel : public TinyModel {
   std::shared_ptr<BertModel> bert_;
 };
 
-/// Gives TinyLoader's samples as samples of each kind.
-class SampleLoader final : public DataLoader {
+/// Gives TinyLoader's samples as samples of each kind, or those of a dataset.
+class SampleLoader final : public DataLoader, public ImageLoader {
  public:
-  SampleLoader(Samples samples, int64_t count, int64_t batch_size, uint64_t seed = 1)
-      : samples_(samples), loader_(count, batch_size, seed) {}
+  SampleLoader(Samples samples, int64_t count, int64_t batch_size, uint64_t seed = 1);
   int64_t batch_size() const override { return loader_.batch_size(); }
   std::optional<int64_t> batches_per_epoch() const override { return loader_.batches_per_epoch(); }
-  void seek(int64_t epoch, int64_t batch) override { loader_.seek(epoch, batch); }
+  void seek(int64_t epoch, int64_t batch) override;
   std::optional<Batch> next() override;
+  absl::Status add_transform(std::shared_ptr<const ByteTransform> transform) override;
 
  private:
   const Samples samples_;
   TinyLoader loader_;
+  // Null for all but kImageDataset.
+  std::shared_ptr<DataLoader> images_;
 };
 
 }  // namespace composer::testing
