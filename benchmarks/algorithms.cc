@@ -1,8 +1,8 @@
 // What each method costs: a step with it and without it, by turns in one process, and beside it
 // what the trainer counted as the algorithm's own time (Engine::timings). On ResNet-20 with 64
-// images of 3x32x32, and on the GPT of gpt_step. A run is a whole training of so many steps, so
-// that what goes by the progress of training is in it as a whole. One thread unless --threads says
-// otherwise.
+// images of 3x32x32, and on the GPT of gpt_step, or Hugging Face's GPT-2 or BERT of its size. A run
+// is a whole training of so many steps, so that what goes by the progress of training is in it as a
+// whole. One thread unless --threads says otherwise.
 //
 //   ./bazelw run //benchmarks:algorithms [-- --threads=2] [--steps=N] [--runs=N] [METHOD ...]
 //
@@ -42,19 +42,24 @@
 #include "composer/optim/sgd.h"
 #include "composer/trainer/trainer.h"
 #include "google/protobuf/text_format.h"
+#include "models/bert.h"
+#include "models/gpt2.h"
 #include "models/resnet.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer::benchmarks {
 namespace {
 
-enum class Net { kResNet20, kResNet20Contiguous, kGpt };
+enum class Net { kResNet20, kResNet20Contiguous, kGpt, kGpt2, kBert };
+
+bool is_image_net(Net net) { return net == Net::kResNet20 || net == Net::kResNet20Contiguous; }
 
 struct Case {
   std::string method;
   // As in a config.
   std::string settings;
   Net net = Net::kResNet20;
+  Precision precision = Precision::kFp32;
 };
 
 struct Effort {
@@ -93,6 +98,12 @@ const std::vector<Case>& special_cases() {
       {"lookahead", "", Net::kGpt},
       {"channels_last", "", Net::kResNet20Contiguous},
       {"seq_length_warmup", "max_seq_length: 128", Net::kGpt},
+      {"alibi", "max_sequence_length: 128", Net::kGpt2},
+      {"alibi", "max_sequence_length: 128 train_sequence_length_scaling: 1", Net::kGpt2},
+      {"gated_linear_units", "", Net::kBert},
+      {"gyro_dropout", "p: 0.1 tau: 8", Net::kGpt2},
+      {"low_precision_layer_norm", "", Net::kGpt2, Precision::kAmpBf16},
+      {"r_drop", "", Net::kGpt2},
       {"squeeze_excite", "latent_channels: 16 min_channels: 16"},
       {"factorize", "min_channels: 64 latent_channels: 0.25"},
   };
@@ -122,13 +133,38 @@ std::string net_name(Net net) {
       return "ResNet-20, contiguous";
     case Net::kGpt:
       return "GPT";
+    case Net::kGpt2:
+      return "GPT-2";
+    case Net::kBert:
+      return "BERT";
   }
   return "";
 }
 
 std::shared_ptr<ComposerModel> make_model(Net net) {
   at::manual_seed(0);
-  if (net == Net::kGpt) return std::make_shared<Gpt>();
+  const GptOptions gpt;
+  switch (net) {
+    case Net::kGpt:
+      return std::make_shared<Gpt>(gpt);
+    case Net::kGpt2:
+      return std::make_shared<Gpt2>(Gpt2Options{.vocab_size = gpt.vocabulary,
+                                                .n_positions = gpt.positions,
+                                                .n_embd = gpt.width,
+                                                .n_layer = gpt.layers,
+                                                .n_head = gpt.heads});
+    case Net::kBert:
+      return std::make_shared<BertForMaskedLm>(
+          BertOptions{.vocab_size = gpt.vocabulary,
+                      .hidden_size = gpt.width,
+                      .num_hidden_layers = gpt.layers,
+                      .num_attention_heads = gpt.heads,
+                      .intermediate_size = 4 * gpt.width,
+                      .max_position_embeddings = gpt.positions});
+    case Net::kResNet20:
+    case Net::kResNet20Contiguous:
+      break;
+  }
   ResNetOptions options = resnet_of_depth(20);
   if (net == Net::kResNet20Contiguous) options.memory_format = at::MemoryFormat::Contiguous;
   return std::make_shared<ResNet>(options);
@@ -136,7 +172,7 @@ std::shared_ptr<ComposerModel> make_model(Net net) {
 
 std::vector<Batch> make_batches(Net net, int64_t count) {
   at::manual_seed(1);
-  if (net == Net::kGpt) return random_tokens(GptOptions(), count, kSequences);
+  if (!is_image_net(net)) return random_tokens(GptOptions(), count, kSequences);
   std::vector<Batch> batches;
   for (int64_t i = 0; i < count; ++i) {
     batches.push_back({{"input", at::rand({kImages, 3, 32, 32})},
@@ -145,16 +181,19 @@ std::vector<Batch> make_batches(Net net, int64_t count) {
   return batches;
 }
 
-// Without an algorithm when `c` is null.
-std::unique_ptr<Trainer> make_trainer(Net net, const std::vector<Batch>& batches, const Case* c) {
+// Of the case, with its method or without.
+std::unique_ptr<Trainer> make_trainer(const Case& c, const std::vector<Batch>& batches,
+                                      bool method) {
   TrainerOptions options;
-  options.model = make_model(net);
+  options.model = make_model(c.net);
   options.train = std::make_shared<BatchesLoader>(batches);
   options.max_duration = absl::StrCat(batches.size(), "ba");
-  options.optimizers = {net == Net::kGpt ? adamw({.lr = 3e-4, .weight_decay = 0.01})
-                                         : sgd({.lr = 0.01, .momentum = 0.9})};
-  if (c != nullptr) {
-    const std::string text = absl::StrCat(c->method, " { ", c->settings, " }");
+  options.optimizers = {is_image_net(c.net) ? sgd({.lr = 0.01, .momentum = 0.9})
+                                            : adamw({.lr = 3e-4, .weight_decay = 0.01})};
+  options.precision = c.precision;
+  options.allow_slow_precision = true;
+  if (method) {
+    const std::string text = absl::StrCat(c.method, " { ", c.settings, " }");
     config::Algorithm config;
     TORCH_CHECK(google::protobuf::TextFormat::ParseFromString(text, &config), text);
     auto algorithm = build_chosen<Algorithm>(config);
@@ -186,8 +225,8 @@ struct Run {
   double counted = 0;
 };
 
-Run train(Net net, const std::vector<Batch>& batches, const Case* c) {
-  const std::unique_ptr<Trainer> trainer = make_trainer(net, batches, c);
+Run train(const Case& c, const std::vector<Batch>& batches, bool method) {
+  const std::unique_ptr<Trainer> trainer = make_trainer(c, batches, method);
   const double before = counted_milliseconds(*trainer);
   const auto steps = static_cast<double>(batches.size());
   const double taken = milliseconds([&] { throw_if_error(trainer->fit()); });
@@ -218,13 +257,13 @@ void print_row(const std::string& method, const std::string& net, const std::vec
 
 void measure(const Case& c, const Effort& effort) {
   const std::vector<Batch> batches = make_batches(c.net, effort.steps);
-  train(c.net, batches, nullptr);
-  train(c.net, batches, &c);
+  train(c, batches, /*method=*/false);
+  train(c, batches, /*method=*/true);
   std::vector<double> plain, with, counted;
   for (int64_t run = 0; run < effort.runs; ++run) {
     // Either comes first in every second pair.
     for (const bool method : {run % 2 == 0, run % 2 != 0}) {
-      const Run measured = train(c.net, batches, method ? &c : nullptr);
+      const Run measured = train(c, batches, method);
       (method ? with : plain).push_back(measured.taken);
       if (method) counted.push_back(measured.counted);
     }
