@@ -4,11 +4,8 @@
 #include <torch/nn/modules/linear.h>
 
 #include <algorithm>
-#include <string>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "algorithms/earlier_surgery.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/core/model.h"
@@ -85,19 +82,6 @@ std::shared_ptr<FactorizedLinear> factorized(const torch::nn::LinearImpl& linear
       make_layer<LinearImpl>(torch::nn::LinearOptions(*rank, outputs).bias(linear.options.bias())));
 }
 
-// The methods that have changed the model's layers before this one.
-std::string earlier_surgery(const State& state) {
-  std::vector<std::string> names;
-  for (const auto& algorithm : state.algorithms) {
-    if (dynamic_cast<const Factorize*>(algorithm.get()) != nullptr) break;
-    const std::vector<Event> events = algorithm->traits().events;
-    if (std::count(events.begin(), events.end(), Event::kInit) > 0) {
-      names.push_back(algorithm->name());
-    }
-  }
-  return absl::StrJoin(names, ", ");
-}
-
 }  // namespace
 
 std::optional<int64_t> factorized_rank(int64_t inputs, int64_t outputs, int64_t kernel_area,
@@ -158,13 +142,8 @@ AlgorithmTraits Factorize::traits() const {
 bool Factorize::match(Event event, const State& state) const { return event == Event::kInit; }
 
 void Factorize::apply(Event event, State& state, Logger& logger) {
-  const auto factorize = [&] {
-    return apply_factorization(*state.model, options_, state.optimizers);
-  };
-  const std::string earlier = earlier_surgery(state);
-  const auto replaced =
-      earlier.empty() ? factorize()
-                      : in_context([&] { return absl::StrCat("after ", earlier); }, factorize);
+  const auto replaced = after_earlier_surgery(
+      state, *this, [&] { return apply_factorization(*state.model, options_, state.optimizers); });
   report_surgery(name(), "convolutions or linear layers that are large enough to get cheaper",
                  must_match_, replaced);
 }

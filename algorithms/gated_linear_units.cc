@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "algorithms/earlier_surgery.h"
 #include "composer/base/exceptions.h"
 #include "composer/core/model.h"
 #include "composer/core/registries.h"
@@ -154,8 +155,10 @@ bool GatedLinearUnits::match(Event event, const State& state) const {
 }
 
 void GatedLinearUnits::apply(Event event, State& state, Logger& logger) {
-  report_surgery(name(), "feed-forward parts of a BERT", /*required=*/false,
-                 apply_gated_linear_units(*state.model, options_, state.optimizers));
+  const auto replaced = after_earlier_surgery(state, *this, [&] {
+    return apply_gated_linear_units(*state.model, options_, state.optimizers);
+  });
+  report_surgery(name(), "feed-forward parts of a BERT", /*required=*/false, replaced);
 }
 
 COMPOSER_REGISTER(Algorithm, GatedLinearUnits);

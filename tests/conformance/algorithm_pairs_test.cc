@@ -138,6 +138,8 @@ TEST(AlgorithmPairs, TrainTwoStepsOrAreRefusedByName) {
                          "CutMix + MixUp",
                          "CutMix + NoOpModel",
                          "Factorize + WeightStandardization",
+                         "GatedLinearUnits + GyroDropout",
+                         "GatedLinearUnits + NoOpModel",
                          "LabelSmoothing + MixUp",
                          "LabelSmoothing + NoOpModel",
                          "MixUp + NoOpModel",

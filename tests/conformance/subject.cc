@@ -20,7 +20,7 @@ constexpr int64_t kVocabulary = 13;
 // Targets of samples are [N], or weights of each class [N, C].
 Batch with_one_target(const Batch& batch) {
   const at::Tensor& target = batch.at("target");
-  if (batch.find("input_ids") == nullptr || target.dim() < 2) return batch;
+  if (target.dim() < 2 || target.is_floating_point()) return batch;
   Batch result = batch;
   result.set("target", target.select(1, 0));
   return result;
@@ -92,8 +92,8 @@ const Subject& subject_of(const std::string& config) {
       {"composer.config.RandAugment", {.samples = Samples::kImageDataset}},
       {"composer.config.SelectiveBackprop", {.settings = {"start: 0 end: 1 interrupt: 0"}}},
       {"composer.config.SeqLengthWarmup",
-       {.settings = {"duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4",
-                     "duration: 1 min_seq_length: 3 max_seq_length: 11 step_size: 4 "
+       {.settings = {"duration: 1 min_seq_length: 4 max_seq_length: 12 step_size: 4",
+                     "duration: 1 min_seq_length: 4 max_seq_length: 12 step_size: 4 "
                      "preserve_end_of_sequence: true"},
         .samples = Samples::kTokens}},
       {"composer.config.SqueezeExcite",
