@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -12,17 +11,12 @@
 #include "composer/core/model.h"
 #include "composer/core/registries.h"
 #include "composer/core/state.h"
+#include "composer/nn/ghost_norm.h"
 #include "composer/nn/layer.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer {
 namespace {
-
-// The statistics of parts, [parts, channels].
-struct Statistics {
-  at::Tensor mean;
-  at::Tensor var;
-};
 
 at::Tensor repeated(const at::Tensor& tensor, int64_t times) {
   return tensor.defined() ? tensor.repeat({times}) : tensor;
@@ -53,33 +47,40 @@ at::Tensor undo_beside(const at::Tensor& beside, const at::Tensor& input, int64_
   return beside.unflatten(1, {parts, channels}).transpose(0, 1).flatten(0, 1);
 }
 
-// Normalises `parts` parts of the same size.
-at::Tensor normalise(const at::Tensor& input, int64_t parts, const at::Tensor& weight,
-                     const at::Tensor& bias, double eps, const at::TensorOptions& kept,
-                     std::vector<Statistics>& statistics) {
+// Normalises `parts` parts of the same size on any device.
+GhostNormalised normalise_even(const at::Tensor& input, int64_t parts, const at::Tensor& weight,
+                               const at::Tensor& bias, double eps, const at::TensorOptions& kept) {
   const int64_t channels = input.size(1);
-  TORCH_CHECK_VALUE(input.numel() / channels / parts > 1,
-                    "a part of the batch has one value in each channel, which cannot be "
-                    "normalised; the input is ",
-                    input.sizes(), " in ", parts, " parts");
   const auto format = input.suggest_memory_format();
   const bool channels_last =
       format == at::MemoryFormat::ChannelsLast || format == at::MemoryFormat::ChannelsLast3d;
+  const at::Tensor mean = at::zeros({parts * channels}, kept);
+  const at::Tensor var = at::ones({parts * channels}, kept);
   // With a momentum of 1 the running statistics are those of this batch.
-  Statistics found{at::zeros({parts * channels}, kept), at::ones({parts * channels}, kept)};
-  const at::Tensor normalised = at::batch_norm(
+  const at::Tensor output = at::batch_norm(
       parts == 1 ? input : beside(input, parts, channels_last), repeated(weight, parts),
-      repeated(bias, parts), found.mean, found.var,
+      repeated(bias, parts), mean, var,
       /*training=*/true, /*momentum=*/1, eps, at::globalContext().userEnabledCuDNN());
-  statistics.push_back({found.mean.view({parts, channels}), found.var.view({parts, channels})});
-  return parts == 1 ? normalised : undo_beside(normalised, input, parts, channels_last);
+  return {.output = parts == 1 ? output : undo_beside(output, input, parts, channels_last),
+          .mean = mean.view({parts, channels}),
+          .var = var.view({parts, channels})};
 }
 
-// On a CPU the copies that lay parts beside each other take as long as the norm, and a call for
-// each part costs nothing to speak of, unless parts are small.
-bool better_one_by_one(const at::Tensor& input, int64_t parts) {
-  constexpr int64_t kSmallPart = 1 << 13;
-  return input.is_cpu() && input.numel() / parts >= kSmallPart;
+// Normalises parts of `size` samples, the last of which may be smaller.
+GhostNormalised normalise(const at::Tensor& input, int64_t size, const at::Tensor& weight,
+                          const at::Tensor& bias, double eps, const at::TensorOptions& kept) {
+  if (has_ghost_norm_on_cpu(input, weight, bias)) {
+    return ghost_norm_on_cpu(input, size, weight, bias, eps);
+  }
+  const int64_t batch = input.size(0), rest = batch % size, even = batch - rest;
+  const GhostNormalised first =
+      normalise_even(input.narrow(0, 0, even), batch / size, weight, bias, eps, kept);
+  if (rest == 0) return first;
+  const GhostNormalised last =
+      normalise_even(input.narrow(0, even, rest), 1, weight, bias, eps, kept);
+  return {.output = at::cat({first.output, last.output}),
+          .mean = at::cat({first.mean, last.mean}),
+          .var = at::cat({first.var, last.var})};
 }
 
 // The factor that the first, the second, ... part of the batch has of its own.
@@ -92,9 +93,8 @@ std::vector<double> factors(int64_t parts, std::optional<double> momentum, int64
 }
 
 // One part after the other is a weighted sum.
-void update(const at::Tensor& running, const std::vector<at::Tensor>& found,
+void update(const RunningStatistics& running, const GhostNormalised& found,
             const std::vector<double>& factors) {
-  const at::Tensor all = found.size() == 1 ? found[0] : at::cat(found);
   std::vector<double> weights(factors.size());
   double left = 1;
   for (size_t i = factors.size(); i-- > 0;) {
@@ -102,14 +102,13 @@ void update(const at::Tensor& running, const std::vector<at::Tensor>& found,
     left *= 1 - factors[i];
   }
   // at::tensor makes no half-precision numbers.
-  const at::Tensor factor = at::tensor(weights, all.options().dtype(at::kDouble));
-  running.mul_(left).add_(at::mv(all.t(), factor.to(all.scalar_type())));
-}
-
-std::vector<int64_t> even_and_rest(int64_t batch, int64_t size) {
-  std::vector<int64_t> sizes = {batch / size * size};
-  if (batch % size > 0) sizes.push_back(batch % size);
-  return sizes;
+  const at::Tensor factor =
+      at::tensor(weights, running.mean.options().dtype(at::kDouble)).to(running.mean.scalar_type());
+  const auto add = [&](const at::Tensor& kept, const at::Tensor& of_parts) {
+    kept.addmv_(of_parts.to(kept.scalar_type()).t(), factor, /*beta=*/left);
+  };
+  add(running.mean, found.mean);
+  add(running.var, found.var);
 }
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -122,32 +121,21 @@ at::Tensor ghost_batch_norm(const at::Tensor& input, int64_t chunks, const at::T
   const int64_t batch = input.size(0);
   TORCH_CHECK_VALUE(chunks >= 1 && chunks <= batch, "a batch of ", batch,
                     " samples cannot be cut into ", chunks, " parts");
+  const int64_t size = divide_up(batch, chunks), parts = divide_up(batch, size);
+  const int64_t smallest = batch - (parts - 1) * size;
+  TORCH_CHECK_VALUE(smallest * c10::multiply_integers(input.sizes().slice(2)) > 1,
+                    "a part of the batch has less than two values in each channel, which cannot be "
+                    "normalised; the input is ",
+                    input.sizes(), " in ", parts, " parts");
   const at::TensorOptions kept = running.mean.defined() ? running.mean.options()
                                  : weight.defined()     ? weight.options().requires_grad(false)
                                                         : input.options().requires_grad(false);
-  const int64_t size = divide_up(batch, chunks), even = batch / size;
-  std::vector<Statistics> statistics;
-  std::vector<at::Tensor> normalised;
-  const std::vector<at::Tensor> inputs = better_one_by_one(input, even)
-                                             ? input.split(size)
-                                             : input.split_with_sizes(even_and_rest(batch, size));
-  for (const at::Tensor& part : inputs) {
-    normalised.push_back(normalise(part, std::max<int64_t>(1, part.size(0) / size), weight, bias,
-                                   eps, kept, statistics));
-  }
+  const GhostNormalised found = normalise(input, size, weight, bias, eps, kept);
   if (running.mean.defined()) {
     const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> means, vars;
-    for (const auto& [mean, var] : statistics) {
-      means.push_back(mean);
-      vars.push_back(var);
-    }
-    const std::vector<double> weights =
-        factors(divide_up(batch, size), momentum, running.parts_seen);
-    update(running.mean, means, weights);
-    update(running.var, vars, weights);
+    update(running, found, factors(parts, momentum, running.parts_seen));
   }
-  return normalised.size() == 1 ? normalised[0] : at::cat(normalised);
+  return found.output;
 }
 
 namespace {

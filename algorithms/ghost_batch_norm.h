@@ -53,10 +53,10 @@ std::vector<LayerReplacement> apply_ghost_batch_norm(
 /// At init the model's layers are replaced, for good. No parameter is added and none changes its
 /// name.
 ///
-/// Differs from Composer: all parts are computed at once, but for large ones on a CPU; parameters
-/// keep their names (there "bn1.weight" becomes "bn1.batchnorm.weight"); evaluation, which goes by
-/// the running statistics, takes batches of any size; a norm without a momentum (the mean over all
-/// batches) works.
+/// Differs from Composer: all parts are computed at once, on the CPU by a kernel of its own;
+/// parameters keep their names (there "bn1.weight" becomes "bn1.batchnorm.weight"); evaluation,
+/// which goes by the running statistics, takes batches of any size; a norm without a momentum (the
+/// mean over all batches) works.
 class GhostBatchNorm final : public Algorithm {
  public:
   using Config = config::GhostBatchNorm;

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "composer/base/run_vectorised.h"
+
 namespace composer {
 
 /// What a loop over values computes in: float for half precision.
@@ -17,27 +19,6 @@ using Computed = at::opmath_type<T>;
 
 /// Values that one thread takes at least.
 constexpr int64_t kValuesPerThread = 1 << 15;
-
-#if defined(__x86_64__)
-template <typename Body>
-__attribute__((target("avx2,fma"), flatten)) void run_with_avx2(const Body& body) {
-  body();
-}
-#endif
-
-/// Runs `body` compiled for the vector instructions that this processor has. The loops in it are
-/// vectorised where what they use are local variables.
-template <typename Body>
-void run_vectorised(const Body& body) {
-#if defined(__x86_64__)
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (has_avx2) {
-    run_with_avx2(body);
-    return;
-  }
-#endif
-  body();
-}
 
 /// The first value of each of a parameter's `kStates` state tensors.
 template <typename T, size_t kStates>
