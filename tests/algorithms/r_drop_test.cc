@@ -56,7 +56,7 @@ TEST(Agreement, FindsWhereTheClassesAre) {
 }
 
 TEST(Agreement, OfARegressionIsTheSquaredDifference) {
-  for (const at::IntArrayRef shape : {at::IntArrayRef{2}, at::IntArrayRef{2, 1}}) {
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{2}, std::vector<int64_t>{2, 1}}) {
     const at::Tensor first = at::zeros(shape), second = at::full(shape, 2.f);
     const Positions positions = positions_of(first, {{"target", at::zeros(shape)}});
     for (auto* measure : {symmetric_kl_divergence, kl_divergence, probability_mse}) {
