@@ -1,11 +1,15 @@
 #include "algorithms/factorize.h"
 
+#include <ATen/ATen.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
 #include <algorithm>
+#include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "algorithms/earlier_surgery.h"
+#include "algorithms/low_rank.h"
 #include "composer/base/exceptions.h"
 #include "composer/base/status.h"
 #include "composer/core/model.h"
@@ -107,6 +111,105 @@ std::vector<LayerReplacement> apply_factorization(
     rules.push_back(layer_rule<torch::nn::LinearImpl, FactorizedLinear>(make));
   }
   return replace_layers(model, rules, optimizers);
+}
+
+namespace {
+
+// The layer itself; null where another method has put something in its place.
+template <typename Part>
+Part* plain(const std::shared_ptr<torch::nn::Module>& module) {
+  return dynamic_cast<Part*>(module.get());
+}
+
+// Whether there is anything to do.
+bool check_rank(int64_t rank, int64_t current) {
+  TORCH_CHECK_VALUE(rank >= 1 && rank <= current, "Requested rank ", rank,
+                    " is not between 1 and the current rank, ", current);
+  return rank < current;
+}
+
+void set_weight(at::Tensor& weight, const at::Tensor& value) {
+  weight.mutable_grad().reset();
+  weight.set_data(value.contiguous(weight.suggest_memory_format()));
+}
+
+// What a convolution multiplies at each position, [positions, channels * kernel area].
+at::Tensor patches(const torch::nn::Conv2dImpl& conv, const at::Tensor& input) {
+  const auto& options = conv.options;
+  const auto* const padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
+  const auto is_one = [](const auto& sizes) { return sizes->at(0) == 1 && sizes->at(1) == 1; };
+  TORCH_CHECK_NOT_IMPLEMENTED(
+      padding != nullptr && is_one(options.stride()) && is_one(options.dilation()),
+      "set_rank takes convolutions with a stride and a dilation of 1 and padding by numbers");
+  const int64_t height = (*padding)->at(0), width = (*padding)->at(1);
+  const std::vector<int64_t> around = {width, width, height, height};
+  at::Tensor padded;
+  if (std::holds_alternative<torch::enumtype::kZeros>(options.padding_mode())) {
+    padded = at::constant_pad_nd(input, around);
+  } else if (std::holds_alternative<torch::enumtype::kReflect>(options.padding_mode())) {
+    padded = at::pad(input, around, "reflect");
+  } else if (std::holds_alternative<torch::enumtype::kReplicate>(options.padding_mode())) {
+    padded = at::pad(input, around, "replicate");
+  } else {
+    padded = at::pad(input, around, "circular");
+  }
+  return at::im2col(padded, *options.kernel_size(), /*dilation=*/{1, 1}, /*padding=*/{0, 0},
+                    /*stride=*/{1, 1})
+      .transpose(1, 2)
+      .flatten(0, 1);
+}
+
+void set_conv_rank(torch::nn::Conv2dImpl& first, torch::nn::Conv2dImpl& second,
+                   const at::Tensor& input, int64_t rank) {
+  if (!check_rank(rank, first.options.out_channels())) return;
+  const at::Tensor inputs = patches(first, input);
+  const at::Tensor a = first.weight.flatten(1).t(), b = second.weight.flatten(1).t();
+  const at::Tensor outputs = inputs.matmul(a).matmul(b) + second.bias;
+  const LowRankProduct fit = fit_low_rank(inputs, outputs, a, b, rank);
+  std::vector<int64_t> sizes = first.weight.sizes().vec();
+  sizes[0] = rank;
+  set_weight(first.weight, fit.first.t().reshape(sizes));
+  set_weight(second.weight, fit.second.t().unsqueeze(-1).unsqueeze(-1));
+  second.bias.copy_(fit.bias);
+  first.options.out_channels(rank);
+  second.options.in_channels(rank);
+}
+
+void set_linear_rank(LinearImpl& first, LinearImpl& second, const at::Tensor& input, int64_t rank) {
+  if (!check_rank(rank, first.options.out_features())) return;
+  const at::Tensor inputs = input.reshape({-1, input.size(-1)});
+  const at::Tensor a = first.weight.t(), b = second.weight.t();
+  const LowRankProduct fit = fit_low_rank(inputs, inputs.matmul(a).matmul(b), a, b, rank);
+  set_weight(first.weight, fit.first.t());
+  set_weight(second.weight, fit.second.t());
+  if (second.bias.defined()) second.bias.add_(fit.bias);
+  first.options.out_features(rank);
+  second.options.in_features(rank);
+}
+
+}  // namespace
+
+void set_rank(torch::nn::Module& layer, const at::Tensor& input, int64_t rank) {
+  const at::NoGradGuard no_grad;
+  const auto children = layer.children();
+  const auto changed = [&] {
+    return absl::StrCat("set_rank cannot take a factorized layer whose parts are a ",
+                        layer_type(*children[0]), " and a ", layer_type(*children[1]),
+                        ": another method has changed them");
+  };
+  if (dynamic_cast<FactorizedConv2d*>(&layer) != nullptr) {
+    auto* const first = plain<ConvLayer>(children[0]);
+    auto* const second = plain<ConvLayer>(children[1]);
+    TORCH_CHECK_NOT_IMPLEMENTED(first != nullptr && second != nullptr, changed());
+    set_conv_rank(*first, *second, input, rank);
+    return;
+  }
+  TORCH_CHECK_TYPE(dynamic_cast<FactorizedLinear*>(&layer) != nullptr,
+                   "set_rank takes layers that Factorize has made, not a ", layer_type(layer));
+  auto* const first = plain<LinearLayer>(children[0]);
+  auto* const second = plain<LinearLayer>(children[1]);
+  TORCH_CHECK_NOT_IMPLEMENTED(first != nullptr && second != nullptr, changed());
+  set_linear_rank(*first, *second, input, rank);
 }
 
 absl::StatusOr<std::unique_ptr<Algorithm>> Factorize::create(const Config& config) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
 #include <cstdint>
@@ -50,13 +51,26 @@ std::vector<LayerReplacement> apply_factorization(
     torch::nn::Module& model, const FactorizeOptions& options = {},
     absl::Span<const std::unique_ptr<Optimizer>> optimizers = {});
 
+/// Gives a layer that `apply_factorization` has made a lower rank, by the weights that come closest
+/// to its outputs for `input` (see fit_low_rank). `input` is what its forward takes: [batch,
+/// channels, height, width], or [..., features]. The parameters stay the same tensors, of other
+/// sizes and without gradients: state that an optimizer has for them no longer fits.
+///
+/// Throws a ValueError for a `rank` above the current one or below 1, a TypeError for other layers,
+/// and a NotImplementedError for convolutions with a stride or dilation other than 1, with padding
+/// by its name ("same"), or in which another method has changed something.
+///
+/// Differs from Composer: linear layers without a bias, inputs of a linear layer that are no
+/// matrix, and padding modes work.
+void set_rank(torch::nn::Module& layer, const at::Tensor& input, int64_t rank);
+
 /// Computes with products of low rank, which is cheaper (Jaderberg et al., 2014, arXiv:1405.3866).
 ///
 /// At init the model's layers are replaced, for good; their weights are drawn anew, and are called
 /// "conv1.module0.weight", "conv1.module1.weight" and so on, as in Composer. List it before
 /// BlurPool and WeightStandardization, which then act on the first of the two.
 ///
-/// Differs from Composer: padding modes stay; ranks are chosen once, there is no set_rank.
+/// Differs from Composer: padding modes stay.
 class Factorize final : public Algorithm {
  public:
   using Config = config::Factorize;

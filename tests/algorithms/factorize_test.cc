@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
 
+#include "absl/strings/match.h"
 #include "algorithms/blurpool.h"
 #include "composer/base/status.h"
 #include "composer/core/logger.h"
@@ -13,6 +15,7 @@
 #include "composer/nn/layer.h"
 #include "composer/nn/layer_sequence.h"
 #include "proto/algorithm.pb.h"
+#include "tests/algorithms/matchers.h"
 #include "tests/algorithms/surgery_net.h"
 #include "tests/testing/formula.h"
 #include "tests/testing/tiny.h"
@@ -21,6 +24,7 @@ namespace composer {
 namespace {
 
 using testing::expect_golden_net;
+using testing::IsNear;
 using testing::set_by_formula;
 using testing::surgery_golden;
 using testing::surgery_net;
@@ -97,6 +101,98 @@ TEST(ApplyFactorization, GoesBeforeOtherMethodsAndIsRefusedAfterThem) {
   const auto other = surgery_net();
   apply_blurpool(*other, {.min_channels = 8});
   EXPECT_THROW(apply_factorization(*other, {.min_channels = 8}), c10::NotImplementedError);
+}
+
+// A layer of one that is factorized to a rank of 4, with the weights of "set_rank/`name`".
+template <typename Impl>
+std::shared_ptr<LayerSequence> factorized(const std::string& name, const auto& options) {
+  const auto layers = std::make_shared<LayerSequence>();
+  layers->push_back(make_layer<Impl>(options));
+  apply_factorization(
+      *layers, {.min_channels = 1, .latent_channels = 4, .min_features = 1, .latent_features = 4});
+  layers->to(at::kDouble);
+  const at::NoGradGuard no_grad;
+  for (const auto& item : layers->named_parameters()) {
+    item.value().copy_(surgery_golden("set_rank/" + name + "/before/" + item.key().substr(2)));
+  }
+  return layers;
+}
+
+std::shared_ptr<LayerSequence> factorized_conv() {
+  return factorized<torch::nn::Conv2dImpl>("conv",
+                                           torch::nn::Conv2dOptions(6, 8, {3, 2}).padding({1, 0}));
+}
+
+void expect_golden_rank(LayerSequence& layers, const std::string& name) {
+  const at::Tensor input = surgery_golden("set_rank/" + name + "/input");
+  const auto before = layers.named_parameters();
+  set_rank(*layers.children()[0], input, 4);
+  EXPECT_EQ(before["0.module0.weight"].size(0), 4);
+  set_rank(*layers.children()[0], input, 2);
+  const auto after = layers.named_parameters();
+  EXPECT_EQ(after["0.module0.weight"].size(0), 2);
+  EXPECT_EQ(after["0.module1.weight"].size(1), 2);
+  for (const auto& item : before) EXPECT_TRUE(after[item.key()].is_same(item.value()));
+  EXPECT_THAT(after["0.module1.bias"], IsNear(surgery_golden("set_rank/" + name + "/bias"), 1e-6));
+  const at::Tensor output = layers.forward(input);
+  EXPECT_THAT(output, IsNear(surgery_golden("set_rank/" + name + "/output"), 1e-6));
+  output.sum().backward();
+  EXPECT_EQ(after["0.module0.weight"].grad().size(0), 2);
+}
+
+TEST(SetRank, GivesAConvolutionComposersWeights) { expect_golden_rank(*factorized_conv(), "conv"); }
+
+TEST(SetRank, GivesALinearLayerComposersWeights) {
+  expect_golden_rank(*factorized<torch::nn::LinearImpl>("linear", torch::nn::LinearOptions(9, 10)),
+                     "linear");
+}
+
+TEST(SetRank, OutputsOfThatRankStay) {
+  LayerSequence layers;
+  layers.push_back(make_layer<torch::nn::Conv2dImpl>(
+      torch::nn::Conv2dOptions(6, 8, 3).padding(1).padding_mode(torch::kCircular)));
+  layers.push_back(make_layer<torch::nn::LinearImpl>(torch::nn::LinearOptions(8, 7).bias(false)));
+  apply_factorization(
+      layers, {.min_channels = 1, .latent_channels = 3, .min_features = 1, .latent_features = 3});
+  layers.to(at::kDouble);
+  {
+    const at::NoGradGuard no_grad;
+    for (const auto& item : layers.named_parameters()) {
+      // The last of three is nothing; the bias goes, too, by which a convolution is not of a rank.
+      if (absl::EndsWith(item.key(), "module0.weight")) item.value().select(0, 2).zero_();
+      if (absl::EndsWith(item.key(), "bias")) item.value().zero_();
+    }
+  }
+  for (const auto& [index, input] : {std::pair(0, at::randn({4, 6, 5, 5}, at::kDouble)),
+                                     std::pair(1, at::randn({4, 5, 8}, at::kDouble))}) {
+    const auto layer = layers.children()[index];
+    auto& called = dynamic_cast<Layer&>(*layer);
+    const at::Tensor before = called.forward(input);
+    set_rank(*layer, input, 2);
+    EXPECT_THAT(called.forward(input), IsNear(before, 1e-9));
+  }
+}
+
+TEST(SetRank, RefusesLargerRanksAndWhatItCannotFit) {
+  const auto layers = factorized_conv();
+  const at::Tensor input = surgery_golden("set_rank/conv/input");
+  EXPECT_THROW(set_rank(*layers->children()[0], input, 5), c10::ValueError);
+  EXPECT_THROW(set_rank(*layers->children()[0], input, 0), c10::ValueError);
+  EXPECT_THROW(set_rank(*layers, input, 2), c10::TypeError);
+  for (const auto& options : {torch::nn::Conv2dOptions(8, 8, 3).stride(2),
+                              torch::nn::Conv2dOptions(8, 8, 3).dilation(2)}) {
+    LayerSequence other;
+    other.push_back(make_layer<torch::nn::Conv2dImpl>(options));
+    apply_factorization(other, kSmall);
+    EXPECT_THROW(set_rank(*other.children()[0], at::randn({1, 8, 9, 9}), 2),
+                 c10::NotImplementedError);
+  }
+  LayerSequence blurred;
+  blurred.push_back(make_layer<torch::nn::Conv2dImpl>(torch::nn::Conv2dOptions(8, 8, 3).stride(2)));
+  apply_factorization(blurred, kSmall);
+  apply_blurpool(blurred, {.min_channels = 1});
+  EXPECT_THROW(set_rank(*blurred.children()[0], at::randn({1, 8, 9, 9}), 2),
+               c10::NotImplementedError);
 }
 
 TEST(FactorizeTest, ChangesTheModelAtInitOrSaysThatItCannot) {

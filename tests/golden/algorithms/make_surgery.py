@@ -17,7 +17,8 @@ import torch
 from composer.algorithms.blurpool.blurpool import apply_blurpool
 from composer.algorithms.blurpool.blurpool_layers import BlurConv2d, BlurMaxPool2d, blur_2d
 from composer.algorithms.factorize.factorize import apply_factorization
-from composer.algorithms.factorize.factorize_modules import _clean_latent_size, factorizing_could_speedup
+from composer.algorithms.factorize.factorize_modules import (
+    FactorizedConv2d, FactorizedLinear, _clean_latent_size, factorizing_could_speedup)
 from composer.algorithms.ghost_batchnorm.ghost_batchnorm import GhostBatchNorm2d, apply_ghost_batchnorm
 from composer.algorithms.squeeze_excite.squeeze_excite import SqueezeExcite2d, apply_squeeze_excite
 from composer.algorithms.stochastic_depth.stochastic_depth import apply_stochastic_depth
@@ -157,6 +158,20 @@ def factorize():
     run('factorize', model)
 
 
+def set_rank():
+    for name, layer, inputs in (
+        ('conv', FactorizedConv2d(6, 8, (3, 2), latent_channels=4, padding=(1, 0)), torch.randn(3, 6, 7, 5)),
+        ('linear', FactorizedLinear(9, 10, latent_features=4), torch.randn(30, 9)),
+    ):
+        layer, inputs = layer.double(), inputs.double()
+        tensors[f'set_rank/{name}/input'] = inputs
+        for key, value in layer.state_dict().items():
+            tensors[f'set_rank/{name}/before/{key}'] = value.clone()
+        layer.set_rank(inputs, 2)
+        tensors[f'set_rank/{name}/bias'] = layer.module1.bias.detach()
+        tensors[f'set_rank/{name}/output'] = layer(inputs).detach()
+
+
 def stochastic_depth():
     bernoulli, rand = torch.bernoulli, torch.rand
     kept = [1, 0, 0, 1]
@@ -183,4 +198,5 @@ weight_standardization()
 networks()
 factorize()
 stochastic_depth()
+set_rank()
 write(FOLDER / 'surgery.txt', tensors)
