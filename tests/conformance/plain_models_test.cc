@@ -40,8 +40,8 @@ class BareModel : public ComposerModel {
  public:
   Loss loss(const Outputs& outputs, const Batch& batch) override {
     const at::Tensor& target = batch.at("target");
-    return at::cross_entropy_loss(outputs.at("logits"),
-                                  target.dim() == 1 ? target : target.select(1, 0));
+    const bool of_tokens = target.dim() == 2 && !target.is_floating_point();
+    return at::cross_entropy_loss(outputs.at("logits"), of_tokens ? target.select(1, 0) : target);
   }
 };
 
