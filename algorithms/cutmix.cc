@@ -3,15 +3,12 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 #include "algorithms/draws.h"
-#include "algorithms/keys.h"
 #include "algorithms/targets.h"
 #include "composer/base/exceptions.h"
-#include "composer/base/status.h"
-#include "composer/core/model.h"
 #include "composer/core/registries.h"
-#include "composer/core/state.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer {
@@ -54,76 +51,42 @@ absl::StatusOr<std::unique_ptr<Algorithm>> CutMix::create(const Config& config) 
                                         .target_key = config.target_key()});
 }
 
-CutMix::CutMix(CutMixOptions options) : options_(std::move(options)) {
-  if (!(options_.alpha >= 0 && std::isfinite(options_.alpha))) {
-    throw_if_error(field_error("alpha", "must be a number that is not negative"));
-  }
-}
+CutMix::CutMix(CutMixOptions options)
+    : PairMixing({.alpha = options.alpha,
+                  .interpolate_loss = options.interpolate_loss,
+                  .input_key = std::move(options.input_key),
+                  .target_key = std::move(options.target_key)}),
+      uniform_sampling_(options.uniform_sampling) {}
 
 AlgorithmTraits CutMix::traits() const {
-  AlgorithmTraits traits{.paper = "Yun et al., 2019, arXiv:1905.04899"};
-  if (options_.interpolate_loss) {
-    traits.events = {Event::kBeforeForward, Event::kBeforeBackward};
-    traits.interpolates_loss = true;
-  } else {
-    traits.events = {Event::kBeforeForward, Event::kBeforeLoss, Event::kAfterLoss};
-    traits.replaces_targets = true;
-  }
+  AlgorithmTraits traits = PairMixing::traits();
+  traits.paper = "Yun et al., 2019, arXiv:1905.04899";
   return traits;
 }
 
-bool CutMix::match(Event event, const State& state) const {
-  if (event == Event::kBeforeForward) return true;
-  return options_.interpolate_loss ? event == Event::kBeforeBackward
-                                   : event == Event::kBeforeLoss || event == Event::kAfterLoss;
-}
-
-void CutMix::apply(Event event, State& state, Logger& logger) {
-  if (event == Event::kBeforeForward) return cut_input(state);
-  if (event == Event::kBeforeLoss) return mix_targets(state);
-  if (event == Event::kBeforeBackward) mix_loss(state);
-  restore(state);
-}
-
 CutMixDraw CutMix::draw(int64_t samples, ImageSize image, const at::Generator& generator) {
-  const Box box = draw_cutmix_box(image, options_.alpha, options_.uniform_sampling, generator);
+  const Box box = draw_cutmix_box(image, options().alpha, uniform_sampling_, generator);
   return {.permutation = at::randperm(samples, generator, at::TensorOptions(at::kLong)),
           .box = box};
 }
 
-void CutMix::cut_input(State& state) {
-  const std::string key = input_key(options_.input_key, state.batch);
-  found_input_ = state.batch.at(key);
-  found_targets_ = state.batch.at(target_key(options_.target_key, state.batch));
-  const ImageSize image = image_size(found_input_);
-  TORCH_CHECK_VALUE(!options_.interpolate_loss || !are_images(found_targets_, image),
-                    "targets of shape ", found_targets_.sizes(),
+at::Tensor CutMix::draw_and_mix(const at::Tensor& input, const at::Tensor& targets,
+                                const at::Generator& generator) {
+  image_ = image_size(input);
+  TORCH_CHECK_VALUE(!options().interpolate_loss || !are_images(targets, image_),
+                    "targets of shape ", targets.sizes(),
                     " have a value for each pixel of the input: they are cut as the input is, and "
                     "their losses cannot be interpolated; leave interpolate_loss out");
-  draw_ = draw(found_input_.size(0), image, state.generator(name()));
-  draw_.permutation = draw_.permutation.to(found_input_.device());
-  state.batch.set(key, cutmix_batch(found_input_, draw_.permutation, draw_.box));
+  draw_ = draw(input.size(0), image_, generator);
+  draw_.permutation = draw_.permutation.to(input.device());
+  return cutmix_batch(input, draw_.permutation, draw_.box);
 }
 
-void CutMix::mix_targets(State& state) {
-  const std::string key = target_key(options_.target_key, state.batch);
-  found_targets_ = state.batch.at(key);
-  state.batch.set(key, cutmix_targets(logits_of(state.outputs, name()), found_targets_,
-                                      draw_.permutation, draw_.box, image_size(found_input_)));
+at::Tensor CutMix::mix_targets(const at::Tensor& logits, const at::Tensor& targets) const {
+  return cutmix_targets(logits, targets, draw_.permutation, draw_.box, image_);
 }
 
-void CutMix::mix_loss(State& state) {
-  Batch permuted = state.batch;
-  permuted.set(target_key(options_.target_key, state.batch),
-               found_targets_.index_select(0, draw_.permutation));
-  state.loss = lerp(state.loss, state.model->loss(state.outputs, permuted),
-                    covered(draw_.box, image_size(found_input_)));
-}
-
-void CutMix::restore(State& state) {
-  state.batch.set(input_key(options_.input_key, state.batch), std::move(found_input_));
-  state.batch.set(target_key(options_.target_key, state.batch), std::move(found_targets_));
-}
+double CutMix::weight() const { return covered(draw_.box, image_); }
 
 COMPOSER_REGISTER(Algorithm, CutMix);
 

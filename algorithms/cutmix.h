@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "algorithms/box.h"
+#include "algorithms/pair_mixing.h"
 #include "composer/core/algorithm.h"
 #include "composer/core/tensor_dict.h"
 
@@ -53,11 +54,8 @@ struct CutMixDraw {
 /// targets mixed by area (Yun et al., 2019, arXiv:1905.04899). One box and one permutation for each
 /// microbatch.
 ///
-/// before_forward cuts the input. Then, either before_loss mixes the targets and after_loss puts
-/// both back as they were; or, with `interpolate_loss`, before_backward replaces the loss by the
-/// combination of the model's loss and its loss for the permuted targets, which is the same thing
-/// where the loss is linear in the targets and works where it takes classes only. Targets of the
-/// images' height and width are cut themselves, and their losses cannot be interpolated.
+/// See PairMixing for what it does when. Targets of the images' height and width are cut
+/// themselves, and their losses cannot be interpolated.
 ///
 /// Cannot be combined, with `interpolate_loss`, with what computes a loss or replaces targets too.
 ///
@@ -65,7 +63,7 @@ struct CutMixDraw {
 /// of odd sides has them (Composer's lacks a pixel); an alpha of 0 mixes nothing, where Composer
 /// cuts a box as large as the image; mixed targets are made of what an algorithm before this one
 /// has put there; losses of several terms are interpolated term by term.
-class CutMix : public Algorithm {
+class CutMix : public PairMixing {
  public:
   using Config = config::CutMix;
   static absl::StatusOr<std::unique_ptr<Algorithm>> create(const Config& config);
@@ -73,8 +71,6 @@ class CutMix : public Algorithm {
   explicit CutMix(CutMixOptions options = {});
 
   AlgorithmTraits traits() const override;
-  bool match(Event event, const State& state) const override;
-  void apply(Event event, State& state, Logger& logger) override;
 
  protected:
   /// For a microbatch of `samples` images; on the CPU. A test puts the draws of another program
@@ -82,16 +78,16 @@ class CutMix : public Algorithm {
   virtual CutMixDraw draw(int64_t samples, ImageSize image, const at::Generator& generator);
 
  private:
-  void cut_input(State& state);
-  void mix_targets(State& state);
-  void mix_loss(State& state);
-  void restore(State& state);
+  at::Tensor draw_and_mix(const at::Tensor& input, const at::Tensor& targets,
+                          const at::Generator& generator) override;
+  at::Tensor mix_targets(const at::Tensor& logits, const at::Tensor& targets) const override;
+  const at::Tensor& permutation() const override { return draw_.permutation; }
+  double weight() const override;
 
-  CutMixOptions options_;
-  // What was drawn for this microbatch, and what it had, until it is restored.
+  const bool uniform_sampling_;
+  // For this microbatch.
   CutMixDraw draw_;
-  at::Tensor found_input_;
-  at::Tensor found_targets_;
+  ImageSize image_;
 };
 
 }  // namespace composer

@@ -3,16 +3,12 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "algorithms/draws.h"
-#include "algorithms/keys.h"
 #include "algorithms/targets.h"
 #include "composer/base/exceptions.h"
-#include "composer/base/status.h"
-#include "composer/core/model.h"
 #include "composer/core/registries.h"
-#include "composer/core/state.h"
 #include "proto/algorithm.pb.h"
 
 namespace composer {
@@ -41,69 +37,33 @@ absl::StatusOr<std::unique_ptr<Algorithm>> MixUp::create(const Config& config) {
                                       .target_key = config.target_key()});
 }
 
-MixUp::MixUp(MixUpOptions options) : options_(std::move(options)) {
-  if (!(options_.alpha >= 0 && std::isfinite(options_.alpha))) {
-    throw_if_error(field_error("alpha", "must be a number that is not negative"));
-  }
-}
+MixUp::MixUp(MixUpOptions options)
+    : PairMixing({.alpha = options.alpha,
+                  .interpolate_loss = options.interpolate_loss,
+                  .input_key = std::move(options.input_key),
+                  .target_key = std::move(options.target_key)}) {}
 
 AlgorithmTraits MixUp::traits() const {
-  AlgorithmTraits traits{.paper = "Zhang et al., 2017, arXiv:1710.09412"};
-  if (options_.interpolate_loss) {
-    traits.events = {Event::kBeforeForward, Event::kBeforeBackward};
-    traits.interpolates_loss = true;
-  } else {
-    traits.events = {Event::kBeforeForward, Event::kBeforeLoss, Event::kAfterLoss};
-    traits.replaces_targets = true;
-  }
+  AlgorithmTraits traits = PairMixing::traits();
+  traits.paper = "Zhang et al., 2017, arXiv:1710.09412";
   return traits;
 }
 
-bool MixUp::match(Event event, const State& state) const {
-  if (event == Event::kBeforeForward) return true;
-  return options_.interpolate_loss ? event == Event::kBeforeBackward
-                                   : event == Event::kBeforeLoss || event == Event::kAfterLoss;
-}
-
-void MixUp::apply(Event event, State& state, Logger& logger) {
-  if (event == Event::kBeforeForward) return mix_input(state);
-  if (event == Event::kBeforeLoss) return mix_targets(state);
-  if (event == Event::kBeforeBackward) mix_loss(state);
-  restore(state);
-}
-
 MixUpDraw MixUp::draw(int64_t samples, const at::Generator& generator) {
-  const double weight = draw_mixing_weight(options_.alpha, generator);
+  const double weight = draw_mixing_weight(options().alpha, generator);
   return {.permutation = at::randperm(samples, generator, at::TensorOptions(at::kLong)),
           .weight = weight};
 }
 
-void MixUp::mix_input(State& state) {
-  const std::string key = input_key(options_.input_key, state.batch);
-  found_input_ = state.batch.at(key);
-  found_targets_ = state.batch.at(target_key(options_.target_key, state.batch));
-  draw_ = draw(found_input_.size(0), state.generator(name()));
-  draw_.permutation = draw_.permutation.to(found_input_.device());
-  state.batch.set(key, mixup_batch(found_input_, draw_.permutation, draw_.weight));
+at::Tensor MixUp::draw_and_mix(const at::Tensor& input, const at::Tensor& targets,
+                               const at::Generator& generator) {
+  draw_ = draw(input.size(0), generator);
+  draw_.permutation = draw_.permutation.to(input.device());
+  return mixup_batch(input, draw_.permutation, draw_.weight);
 }
 
-void MixUp::mix_targets(State& state) {
-  const std::string key = target_key(options_.target_key, state.batch);
-  found_targets_ = state.batch.at(key);
-  state.batch.set(key, mixup_targets(logits_of(state.outputs, name()), found_targets_,
-                                     draw_.permutation, draw_.weight));
-}
-
-void MixUp::mix_loss(State& state) {
-  Batch permuted = state.batch;
-  permuted.set(target_key(options_.target_key, state.batch),
-               found_targets_.index_select(0, draw_.permutation));
-  state.loss = lerp(state.loss, state.model->loss(state.outputs, permuted), draw_.weight);
-}
-
-void MixUp::restore(State& state) {
-  state.batch.set(input_key(options_.input_key, state.batch), std::move(found_input_));
-  state.batch.set(target_key(options_.target_key, state.batch), std::move(found_targets_));
+at::Tensor MixUp::mix_targets(const at::Tensor& logits, const at::Tensor& targets) const {
+  return mixup_targets(logits, targets, draw_.permutation, draw_.weight);
 }
 
 COMPOSER_REGISTER(Algorithm, MixUp);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "algorithms/pair_mixing.h"
 #include "composer/core/algorithm.h"
 
 namespace composer {
@@ -47,16 +48,13 @@ struct MixUpDraw {
 /// Trains on convex combinations of samples with their targets (Zhang et al., 2017,
 /// arXiv:1710.09412). One weight and one permutation for each microbatch.
 ///
-/// before_forward mixes the input. Then, either before_loss mixes the targets and after_loss puts
-/// both back as they were; or, with `interpolate_loss`, before_backward replaces the loss by the
-/// combination of the model's loss and its loss for the permuted targets, which is the same thing
-/// where the loss is linear in the targets and works where it takes classes only.
+/// See PairMixing for what it does when.
 ///
 /// Differs from Composer: what was mixed is restored, for metrics and for whatever comes after;
 /// mixed targets are made of what an algorithm before this one has put there, so that smoothing
 /// labels before or after mixing them is the same; losses of several terms are interpolated term by
 /// term.
-class MixUp : public Algorithm {
+class MixUp : public PairMixing {
  public:
   using Config = config::MixUp;
   static absl::StatusOr<std::unique_ptr<Algorithm>> create(const Config& config);
@@ -64,24 +62,20 @@ class MixUp : public Algorithm {
   explicit MixUp(MixUpOptions options = {});
 
   AlgorithmTraits traits() const override;
-  bool match(Event event, const State& state) const override;
-  void apply(Event event, State& state, Logger& logger) override;
 
  protected:
   /// For a microbatch of `samples`; on the CPU. A test puts the draws of another program here.
   virtual MixUpDraw draw(int64_t samples, const at::Generator& generator);
 
  private:
-  void mix_input(State& state);
-  void mix_targets(State& state);
-  void mix_loss(State& state);
-  void restore(State& state);
+  at::Tensor draw_and_mix(const at::Tensor& input, const at::Tensor& targets,
+                          const at::Generator& generator) override;
+  at::Tensor mix_targets(const at::Tensor& logits, const at::Tensor& targets) const override;
+  const at::Tensor& permutation() const override { return draw_.permutation; }
+  double weight() const override { return draw_.weight; }
 
-  MixUpOptions options_;
-  // What was drawn for this microbatch, and what it had, until it is restored.
+  // For this microbatch.
   MixUpDraw draw_;
-  at::Tensor found_input_;
-  at::Tensor found_targets_;
 };
 
 }  // namespace composer
